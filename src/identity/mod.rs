@@ -1,0 +1,307 @@
+//! What enrolment asks of an identity provider: the trait and plain types. Adapters live below it (`entra`).
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::advice::{Advice, Advised};
+use crate::ctap::Aaguid;
+use crate::webauthn::{CreationOptions, CredentialId};
+
+/// A user of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Object id (GUID).
+    pub id: String,
+    /// User principal name.
+    pub upn: String,
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Whether sign-in is allowed; `None` when the permission to read it is missing.
+    pub enabled: Option<bool>,
+    /// `userType` as the directory says: `Member`, `Guest`, or a value we do not know yet; `None` when unreadable.
+    pub kind: Option<String>,
+}
+
+/// What is known of the key before the touch, for the policy to judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyModel {
+    /// AAGUID of getInfo.
+    pub aaguid: Aaguid,
+    /// `packed` is among the attestation formats.
+    pub packed: bool,
+}
+
+/// How one check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing in the way.
+    Pass,
+    /// Goes, but a person should know.
+    Warn,
+    /// Will be refused: nothing is started.
+    Fail,
+    /// Could not be read, e.g. a permission is missing.
+    Unknown,
+}
+
+/// One check of the preflight and what it found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Stable name of the check, e.g. `policy/self-service`.
+    pub check: &'static str,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// What was found, as a sentence that names the object that causes it.
+    pub sentence: String,
+    /// Who can change it and how; empty when there is nothing to do.
+    pub remedy: String,
+}
+
+/// Everything that the provider could check before the touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// The checks, in the order in which they were made.
+    pub findings: Vec<Finding>,
+}
+
+impl Preflight {
+    /// The first check that forbids the enrolment.
+    pub fn failure(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.verdict == Verdict::Fail)
+    }
+}
+
+/// Creation options with the end of their life. Not `Clone`: a challenge is used once.
+#[derive(Debug)]
+pub struct Offer {
+    /// What to make.
+    pub options: CreationOptions,
+    /// After this the registration is refused.
+    pub expires: Timestamp,
+}
+
+impl Offer {
+    /// Life left at `now`; zero when it has passed.
+    pub fn life_left(&self, now: Timestamp) -> Duration {
+        Duration::try_from(self.expires.duration_since(now)).unwrap_or(Duration::ZERO)
+    }
+}
+
+/// A verified credential on its way to the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// Name shown to the user: 1 to 30 characters.
+    pub display_name: String,
+    /// Credential id.
+    pub credential_id: CredentialId,
+    /// WebAuthn attestation object, byte-exact.
+    #[serde(with = "crate::webauthn::base64url")]
+    pub attestation_object: Vec<u8>,
+    /// Client data JSON, byte-exact.
+    #[serde(with = "crate::webauthn::base64url")]
+    pub client_data_json: Vec<u8>,
+    /// After this the registration is refused.
+    pub expires: Timestamp,
+}
+
+/// A passkey as the tenant holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Method {
+    /// Opaque id, as the provider spells it.
+    pub id: String,
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Model name from the provider.
+    pub model: Option<String>,
+    /// AAGUID.
+    pub aaguid: Option<Aaguid>,
+    /// When it was registered.
+    pub created: Option<Timestamp>,
+    /// `attested`, `notAttested`, or a value we do not know yet.
+    pub attestation_level: Option<String>,
+    /// `deviceBound`, `synced`, or a value we do not know yet.
+    pub passkey_type: Option<String>,
+}
+
+/// What enrolment needs of a provider. Calls block; what is safe to repeat is repeated inside.
+pub trait IdentityProvider {
+    /// Looks a user up by user principal name or object id.
+    ///
+    /// # Errors
+    /// [`IdentityError::UserUnknown`] if there is none.
+    fn user(&mut self, name: &str) -> Result<User, IdentityError>;
+
+    /// Checks whether this user may have a passkey on this model. Missing permissions become [`Verdict::Unknown`].
+    ///
+    /// # Errors
+    /// Only what makes every later call fail too: sign-in, network.
+    fn preflight(&mut self, user: &User, model: &KeyModel) -> Result<Preflight, IdentityError>;
+
+    /// Fetches creation options: proves permission and user. `life` asks for a longer challenge than the default.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    fn creation_options(&mut self, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError>;
+
+    /// Registers a credential. Sent once, never repeated inside.
+    ///
+    /// # Errors
+    /// [`RegisterError`] says whether the provider refused or whether nobody knows.
+    fn register(&mut self, user: &User, registration: &Registration) -> Result<Method, RegisterError>;
+
+    /// Looks for a credential among the user's passkeys, in every spelling of its id.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    fn find(&mut self, user: &User, credential: &CredentialId) -> Result<Option<Method>, IdentityError>;
+
+    /// The user's passkeys.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    fn methods(&mut self, user: &User) -> Result<Vec<Method>, IdentityError>;
+
+    /// Removes one passkey. One that is gone already counts as removed.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    fn remove(&mut self, user: &User, method: &str) -> Result<(), IdentityError>;
+}
+
+/// What a provider said when it refused, kept for diagnosis; never branched on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// `error.code`.
+    pub code: String,
+    /// `error.message`.
+    pub message: String,
+    /// `request-id` header or member.
+    pub request_id: String,
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)?;
+        for part in [&self.code, &self.message] {
+            if !part.is_empty() {
+                write!(f, ", {part}")?;
+            }
+        }
+        if !self.request_id.is_empty() {
+            write!(f, " (request-id {})", self.request_id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a provider call did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// No such user.
+    #[error("there is no user {0} in the tenant")]
+    UserUnknown(String),
+    /// Sign-in failed; the text is ours, with the provider's code.
+    #[error("signing in failed: {0}")]
+    SignIn(String),
+    /// 401 although freshly signed in.
+    #[error("the tenant does not accept the sign-in: {0}")]
+    Unauthorized(Reply),
+    /// 403: permission, role or target.
+    #[error("the tenant forbids it: {0}")]
+    Forbidden(Reply),
+    /// 405: own account, or not offered on that path.
+    #[error("the tenant does not offer this for that account: {0}")]
+    NotOffered(Reply),
+    /// 404 for something other than a user.
+    #[error("the tenant does not know it: {0}")]
+    NotFound(Reply),
+    /// 429 for longer than we wait.
+    #[error("the tenant asks us to slow down: {reply}")]
+    Throttled {
+        /// What it said.
+        reply: Reply,
+        /// How long it wants us to wait.
+        retry_after: Duration,
+    },
+    /// 5xx after the allowed tries.
+    #[error("the tenant has a problem: {0}")]
+    Unavailable(Reply),
+    /// No connection, or it broke.
+    #[error("the tenant cannot be reached: {0}")]
+    Network(String),
+    /// Any other refusal, 400 above all.
+    #[error("the tenant refused: {0}")]
+    Refused(Reply),
+    /// An answer that is not what it should be.
+    #[error("the tenant's answer makes no sense: {0}")]
+    Malformed(String),
+    /// The profile does not fit (missing field, not https, wrong cloud).
+    #[error("the profile cannot be used: {0}")]
+    Profile(String),
+}
+
+/// How a registration failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterError {
+    /// The provider refused: nothing was registered.
+    #[error(transparent)]
+    Refused(IdentityError),
+    /// Sent, but no answer that can be trusted: ask [`IdentityProvider::find`], never send again blindly.
+    #[error("the registration was sent, but its outcome is unknown: {0}")]
+    Unknown(IdentityError),
+}
+
+advice! {
+    USER_UNKNOWN: "tenant/user-unknown", Policy, "There is no such user in the tenant.", "Check the spelling of the user principal name and the tenant of the profile.";
+    SIGN_IN: "tenant/sign-in", Person, "Signing in to the tenant failed.", "Check client id, secret or certificate of the profile; `keywright doctor` tests the sign-in.";
+    UNAUTHORIZED: "tenant/unauthorized", Tenant, "The tenant does not accept the sign-in.", "Check tenant and client id of the profile, then run the command again.";
+    FORBIDDEN: "tenant/forbidden", Policy, "The tenant forbids it.", "Have an administrator grant UserAuthMethod-Passkey.ReadWrite.All; for an administrator's account a Privileged Authentication Administrator has to act.";
+    NOT_OFFERED: "tenant/not-offered", Policy, "The tenant does not offer this for that account.", "Nobody can provision their own account this way: sign in as somebody else, or name another user.";
+    NOT_FOUND: "tenant/not-found", Tenant, "The tenant does not know what was asked for.", "List what is there with `keywright passkeys list USER`.";
+    THROTTLED: "tenant/throttled", Tenant, "The tenant asks us to slow down.", "Wait for the time it names, then run the same command again; it goes on where it stopped.";
+    UNAVAILABLE: "tenant/unavailable", Tenant, "The tenant has a problem of its own.", "Run the same command again later; it goes on where it stopped.";
+    NETWORK: "tenant/network", Tenant, "The tenant cannot be reached.", "Check the network and the proxy, then run the same command again; it goes on where it stopped.";
+    REFUSED: "tenant/refused", Policy, "The tenant refused the request.", "Read the tenant's own words above; an Authentication Policy Administrator can change the passkey policy.";
+    MALFORMED: "tenant/malformed", Tenant, "The tenant's answer makes no sense.", "Check that the profile names the right hosts; run again with -vv and report the request-id.";
+    PROFILE: "tenant/profile", Usage, "The profile cannot be used.", "Correct the profile; `keywright doctor` names the field.";
+    OUTCOME_UNKNOWN: "tenant/outcome-unknown", Tenant, "The registration was sent, but its outcome is unknown.", "Run the same command again: it asks the tenant before anything else.";
+}
+
+impl Advised for IdentityError {
+    fn advice(&self) -> &'static Advice {
+        match self {
+            Self::UserUnknown(_) => &USER_UNKNOWN,
+            Self::SignIn(_) => &SIGN_IN,
+            Self::Unauthorized(_) => &UNAUTHORIZED,
+            Self::Forbidden(_) => &FORBIDDEN,
+            Self::NotOffered(_) => &NOT_OFFERED,
+            Self::NotFound(_) => &NOT_FOUND,
+            Self::Throttled { .. } => &THROTTLED,
+            Self::Unavailable(_) => &UNAVAILABLE,
+            Self::Network(_) => &NETWORK,
+            Self::Refused(_) => &REFUSED,
+            Self::Malformed(_) => &MALFORMED,
+            Self::Profile(_) => &PROFILE,
+        }
+    }
+}
+
+impl Advised for RegisterError {
+    fn advice(&self) -> &'static Advice {
+        match self {
+            Self::Refused(error) => error.advice(),
+            Self::Unknown(_) => &OUTCOME_UNKNOWN,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The durable record of jobs: what is about to be done stands here before it is done.
+//!
+//! A row of a job's journal is append-only. [`Ledger::before`] returns only when its row would survive a power cut;
+//! the [`Ticket`] that it gives has to be handed back with the outcome.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::advice::{Advice, Advised};
+use crate::ctap::KeyIdentity;
+use crate::identity::Registration;
+use crate::secret::SealedPin;
+use crate::webauthn::CredentialId;
+
+/// Names a job in this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub i64);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// One person and one key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewJob {
+    /// Tenant that the profile names.
+    pub tenant: String,
+    /// Object id of the user.
+    pub user_id: String,
+    /// User principal name at the time.
+    pub upn: String,
+    /// Who ran the command, as the operating system says.
+    pub operator: String,
+    /// The key.
+    pub key: KeyIdentity,
+    /// Where the passkey is for: the relying party id.
+    pub rp_id: String,
+    /// The user handle, so that a resumed job finds its credential on the key.
+    #[serde(with = "crate::webauthn::base64url")]
+    pub user_handle: Vec<u8>,
+    /// The temporary PIN may stay valid: the key cannot force a change and the operator consented.
+    pub unforced_pin_consent: bool,
+    /// Name that the passkey gets in the tenant.
+    pub display_name: String,
+}
+
+/// A job's state as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// Something is left to do.
+    Open,
+    /// Registered and handed over.
+    Done,
+    /// Ended without a registration; nothing is left on the key or in the tenant that needs a person.
+    Ended,
+}
+
+/// A job as the ledger holds it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// What it was opened with.
+    pub order: NewJob,
+    /// Its state.
+    pub state: JobState,
+    /// When it was opened.
+    pub opened: Timestamp,
+}
+
+/// What is about to be done; durable before it is done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Intent {
+    /// The key will be reset. The key stands in the job; this says who agreed to what loss.
+    Erase {
+        /// What will be lost, as it was shown.
+        loss: String,
+        /// How the operator agreed (`asked`, `--yes`, `nothing to lose`).
+        consent: String,
+    },
+    /// The PIN that is sealed beside this row will be set on a key without one.
+    SetPin {
+        /// 1 for the first draw, up to 5 when the key finds PINs weak.
+        draw: u8,
+    },
+    /// The current temporary PIN will be replaced by the one sealed beside this row (which also clears a forced change).
+    ReplacePin {
+        /// 1 for the first draw.
+        draw: u8,
+    },
+    /// A credential will be made.
+    Make {
+        /// SHA-256 of the challenge, hex.
+        challenge_sha256: String,
+        /// End of the challenge's life.
+        expires: Timestamp,
+    },
+    /// The PIN change will be forced.
+    Seal,
+    /// A POST is about to go.
+    Register {
+        /// What is posted.
+        registration: Registration,
+    },
+    /// A credential that will not be used is about to be deleted from the key.
+    DeleteCredential {
+        /// Which one; `None` for every credential of the job's relying party and user handle.
+        credential_id: Option<CredentialId>,
+    },
+    /// The PIN will be shown, printed or sealed for somebody.
+    HandOver {
+        /// How (`screen`).
+        means: String,
+    },
+}
+
+/// How an intent ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// Done, nothing more to say.
+    Done,
+    /// A credential exists on the key.
+    Made {
+        /// What is to be posted.
+        registration: Registration,
+    },
+    /// The PIN change is forced, read back from the key; or it is not because the key cannot.
+    Sealed {
+        /// `forcePINChange` as read back.
+        effective: bool,
+    },
+    /// The tenant holds the passkey.
+    Registered {
+        /// Its id there.
+        method: String,
+    },
+    /// It did not happen, and nothing changed.
+    Failed {
+        /// Stable code.
+        code: String,
+        /// The sentence.
+        sentence: String,
+    },
+    /// Whether it happened is not known.
+    Unknown {
+        /// Stable code.
+        code: String,
+        /// The sentence.
+        sentence: String,
+    },
+}
+
+/// One journal row pair: what was intended and, once known, how it ended.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Position in the job, from 1.
+    pub number: i64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What was about to be done.
+    pub intent: Intent,
+    /// How it ended; `None` if we died in between.
+    pub outcome: Option<Outcome>,
+}
+
+/// Proof that an intent is durable. Handing it back records the outcome.
+#[derive(Debug)]
+#[must_use = "record the outcome with `after`"]
+pub struct Ticket {
+    /// The job.
+    pub(crate) job: JobId,
+    /// The entry.
+    pub(crate) number: i64,
+}
+
+impl Ticket {
+    /// For stores: proof that entry `number` of `job` is on disk.
+    pub(crate) fn issued(job: JobId, number: i64) -> Self {
+        Self { job, number }
+    }
+}
+
+/// The durable record.
+pub trait Ledger {
+    /// Opens a job.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError>;
+
+    /// Jobs in a state, or all of them; oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn jobs(&mut self, state: Option<JobState>) -> Result<Vec<Job>, LedgerError>;
+
+    /// Writes down what is about to be done, with the sealed PIN if the intent is about one. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: then the act must not happen.
+    fn before(&mut self, job: JobId, intent: &Intent, pin: Option<&SealedPin>) -> Result<Ticket, LedgerError>;
+
+    /// Writes down how it ended. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn after(&mut self, ticket: Ticket, outcome: &Outcome) -> Result<(), LedgerError>;
+
+    /// A job's journal, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn entries(&mut self, job: JobId) -> Result<Vec<Entry>, LedgerError>;
+
+    /// The sealed PIN that stands beside an entry, unless it was destroyed.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn pin(&mut self, job: JobId, number: i64) -> Result<Option<SealedPin>, LedgerError>;
+
+    /// Ends a job and destroys every sealed PIN of it, in one transaction.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError>;
+}
+
+/// What can go wrong with the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// No space left for a row.
+    #[error("there is no space left for the ledger at {0}")]
+    Full(String),
+    /// Another process holds the ledger.
+    #[error("the ledger at {0} is in use by another program")]
+    Locked(String),
+    /// The file is not a ledger, or newer than this program.
+    #[error("the ledger at {path} cannot be used: {reason}")]
+    Unusable {
+        /// Where it is.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A row that cannot be read.
+    #[error("the ledger holds a row that cannot be read: {0}")]
+    Corrupt(String),
+    /// Anything else that the store says.
+    #[error("the ledger failed: {0}")]
+    Store(String),
+}
+
+advice! {
+    FULL: "ledger/full", Failed, "There is no space left for the ledger.", "Free some space on that disk and run the same command again; it goes on where it stopped.";
+    LOCKED: "ledger/locked", Failed, "The ledger is in use by another program.", "Wait until the other keywright has finished, then run the command again.";
+    UNUSABLE: "ledger/unusable", Failed, "The ledger cannot be used.", "Use the keywright version that wrote it, or name another ledger with --ledger.";
+    CORRUPT: "ledger/corrupt", Failed, "The ledger holds a row that cannot be read.", "Keep the file, name another ledger with --ledger, and reset the key before it is used.";
+    STORE: "ledger/store", Failed, "The ledger failed.", "Run `keywright doctor`: it checks the ledger's place and permissions.";
+}
+
+impl Advised for LedgerError {
+    fn advice(&self) -> &'static Advice {
+        match self {
+            Self::Full(_) => &FULL,
+            Self::Locked(_) => &LOCKED,
+            Self::Unusable { .. } => &UNUSABLE,
+            Self::Corrupt(_) => &CORRUPT,
+            Self::Store(_) => &STORE,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! keywright provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
+//!
+//! The layers and who may use whom are in `CONTRIBUTING.md`; a test enforces the table.
+
+#[macro_use]
+pub mod advice;
+pub mod clock;
+pub mod ctap;
+pub mod enroll;
+pub mod handover;
+pub mod identity;
+pub mod ledger;
+pub mod secret;
+pub mod ui;
+pub mod webauthn;

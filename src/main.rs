@@ -1,0 +1,3 @@
+//! keywright: parse, wire, run, map to an exit code; nothing else.
+
+fn main() {}

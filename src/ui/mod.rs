@@ -1,0 +1,214 @@
+//! What is told and asked: typed events and questions, so that a terminal, a log and a script each get their own form.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::ctap::Wait;
+use crate::identity::Finding;
+use crate::secret::Pin;
+
+/// A step of the flow, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Checking everything that can be checked.
+    Preflight,
+    /// Wiping the key.
+    Erase,
+    /// Setting the temporary PIN.
+    Pin,
+    /// Making the passkey.
+    Make,
+    /// Checking what the key made.
+    Verify,
+    /// Forcing the PIN change.
+    Seal,
+    /// Registering with the tenant.
+    Register,
+    /// Handing the PIN over.
+    HandOver,
+}
+
+/// Something that a person or a log wants to know. Never contains a PIN.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Waiting for a key to be put in or on a reader.
+    InsertKey,
+    /// More than one key is there: leave one.
+    TooManyKeys {
+        /// What is there, one line a key.
+        keys: Vec<String>,
+    },
+    /// A key was found.
+    KeyFound {
+        /// Product or model.
+        name: String,
+        /// Serial number if there is one.
+        serial: Option<String>,
+        /// AAGUID.
+        aaguid: String,
+    },
+    /// A step begins.
+    StepBegins {
+        /// Which.
+        step: Step,
+    },
+    /// A step ended well.
+    StepDone {
+        /// Which.
+        step: Step,
+        /// What came of it, as one sentence.
+        note: String,
+    },
+    /// A finding of the preflight.
+    Found {
+        /// The finding.
+        finding: Finding,
+    },
+    /// Take the key out (or off the reader).
+    RemoveKey {
+        /// True on a reader.
+        reader: bool,
+    },
+    /// Put the same key back: the reset window is open for `window` from the moment it is back.
+    ReturnKey {
+        /// True on a reader.
+        reader: bool,
+        /// Seconds from arrival in which the reset must be asked for.
+        #[serde(serialize_with = "seconds")]
+        window: Duration,
+    },
+    /// The key came back too late for its reset window or was refused; a new chance is given.
+    NewChance {
+        /// Why, as one sentence.
+        reason: String,
+    },
+    /// What the key says it is doing.
+    KeyWaits {
+        /// Its word.
+        #[serde(serialize_with = "wait_word")]
+        wait: Wait,
+        /// The touch has to be held for five seconds (long-touch reset).
+        long: bool,
+    },
+    /// The key wants nothing any more.
+    KeyIdle,
+    /// A problem that was dealt with: what happened and what is done about it.
+    Notice {
+        /// The sentence.
+        sentence: String,
+    },
+    /// An unfinished job was found and is taken up again.
+    Resuming {
+        /// Job number.
+        job: i64,
+        /// User principal name.
+        upn: String,
+        /// Where it stopped.
+        state: String,
+    },
+    /// The tenant asks to wait.
+    TenantWaits {
+        /// How long.
+        #[serde(serialize_with = "seconds")]
+        delay: Duration,
+    },
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_secs())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn wait_word<S: serde::Serializer>(wait: &Wait, serializer: S) -> Result<S::Ok, S::Error> {
+    match wait {
+        Wait::Working => serializer.serialize_str("working"),
+        Wait::Touch => serializer.serialize_str("touch"),
+        Wait::Other(status) => serializer.collect_str(&format_args!("status {status}")),
+    }
+}
+
+/// Something that only a person can decide.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// The key will lose this. Go on?
+    EraseKey {
+        /// Which key.
+        key: String,
+        /// What will be lost.
+        loss: String,
+    },
+    /// The key cannot force a PIN change: staff will know a PIN that stays valid. Go on?
+    UnforcedPin {
+        /// Which key.
+        key: String,
+    },
+    /// Nothing proves that this is the key that was taken out. Is it?
+    SameKey {
+        /// Which key.
+        key: String,
+    },
+    /// Has the PIN reached its user (or the envelope)?
+    HandedOver,
+}
+
+impl Question {
+    /// The question as a sentence.
+    pub fn text(&self) -> String {
+        match self {
+            Self::EraseKey { key, loss } => format!("{key} will be wiped and loses {loss}. Wipe it?"),
+            Self::UnforcedPin { key } => {
+                format!("{key} cannot force a PIN change: the temporary PIN stays valid until its user changes it. Go on?")
+            }
+            Self::SameKey { key } => format!("Nothing proves that {key} is the key you took out. Is it the same key?"),
+            Self::HandedOver => "Has the PIN been handed over?".into(),
+        }
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// The result of one enrolment, for the last screen and for scripts.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// User principal name.
+    pub upn: String,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Model or product name.
+    pub model: String,
+    /// AAGUID.
+    pub aaguid: String,
+    /// Id of the passkey in the tenant.
+    pub method_id: String,
+    /// Name of the passkey in the tenant.
+    pub display_name: String,
+    /// Credential id, base64url.
+    pub credential_id: String,
+    /// The key forces a PIN change, read back from it.
+    pub pin_change_forced: bool,
+    /// This PIN was shown before: this is a second copy.
+    pub second_copy: bool,
+}
+
+/// A face: terminal, plain lines, JSON lines, or a test's script.
+pub trait Ui: Send + Sync {
+    /// Tells. Never blocks for an answer.
+    fn tell(&self, event: &Event);
+
+    /// Asks. `None` means that nobody is there to ask, which is not "no".
+    fn ask(&self, question: &Question) -> Option<Answer>;
+
+    /// Hands a finished enrolment over, PIN included: the one place where a temporary PIN is shown.
+    fn hand_over(&self, summary: &Summary, pin: &Pin);
+}
