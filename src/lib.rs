@@ -2,6 +2,7 @@
 //!
 //! The layers and who may use whom are in `CONTRIBUTING.md`; a test enforces the table.
 
+pub mod aaguid;
 #[macro_use]
 pub mod advice;
 pub mod clock;
