@@ -1,5 +1,15 @@
 //! What is told and asked: typed events and questions, so that a terminal, a log and a script each get their own form.
 
+mod face;
+mod json;
+mod log_lines;
+mod plain;
+mod prompt;
+mod sheet;
+mod streams;
+mod terminal;
+mod words;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,6 +17,13 @@ use serde::Serialize;
 use crate::ctap::Wait;
 use crate::identity::Finding;
 use crate::secret::Pin;
+
+pub use face::{Face, JSON_VERSION, Problem};
+pub use json::JsonLines;
+pub use log_lines::show_log;
+pub use plain::Plain;
+pub use sheet::{Block, Sheet};
+pub use terminal::Terminal;
 
 /// A step of the flow, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,76 @@
+//! What the command line needs of a face beyond what a flow tells and asks: results, errors, secrets.
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::advice::Advised;
+
+use super::{Sheet, Ui};
+
+/// Version of the objects that `--json` writes.
+pub const JSON_VERSION: u8 = 1;
+
+/// An error as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Stable code.
+    pub code: &'static str,
+    /// What happened, as one sentence.
+    pub message: String,
+    /// The one next step.
+    pub next: &'static str,
+    /// The words of the provider or the system, where the sentence leaves them out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Problem {
+    /// The problem that an error is.
+    pub fn of(error: &dyn Advised) -> Self {
+        let advice = error.advice();
+        Self { code: advice.code, message: sentence(&error.to_string()), next: advice.next, detail: None }
+    }
+
+    /// The problem, with its details set apart: the catalogue's own sentence, and `detail` for those who want to know.
+    pub fn with_detail(error: &dyn Advised, detail: String) -> Self {
+        let advice = error.advice();
+        Self { code: advice.code, message: advice.sentence.into(), next: advice.next, detail: Some(detail) }
+    }
+}
+
+/// A text with a capital at its beginning and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let mut sentence: String = rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// A face of the program.
+pub trait Face: Ui {
+    /// Shows a command's result.
+    fn show(&self, sheet: &Sheet);
+
+    /// Says what went wrong and what to do.
+    fn complain(&self, problem: &Problem);
+
+    /// Asks for a secret without showing it. `None` means that nobody is there to ask, or that the prompt was given up.
+    fn secret(&self, prompt: &str) -> Option<Zeroizing<String>>;
+
+    /// Whether a person can be asked to do something with a key.
+    fn has_person(&self) -> bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_have_a_capital_and_a_full_stop() {
+        assert_eq!(sentence("the key is gone"), "The key is gone.");
+        assert_eq!(sentence("Wipe it?"), "Wipe it?");
+        assert_eq!(sentence("überlauf"), "Überlauf.");
+    }
+}

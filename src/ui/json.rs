@@ -1,0 +1,132 @@
+//! JSON lines for scripts: one versioned object a line on standard output, and nothing else there.
+
+use serde::Serialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::secret::Pin;
+
+use super::face::JSON_VERSION;
+use super::streams::result;
+use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
+
+/// Bytes reserved for the line with the PIN, so that it never moves and leaves a copy behind.
+const ROOM: usize = 16 * 1024;
+
+/// The face for scripts. It asks nobody: flags answer.
+#[derive(Debug)]
+pub struct JsonLines;
+
+#[derive(Serialize)]
+struct Line<'a, T: Serialize> {
+    v: u8,
+    #[serde(flatten)]
+    body: Body<'a, T>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a, T: Serialize> {
+    Event(&'a Event),
+    Result { result: T },
+    Error { error: &'a Problem },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Handed<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    temporary_pin: &'a str,
+    pin_must_be_changed: bool,
+}
+
+fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+    // Serialising to memory fails only for values that these types cannot hold.
+    if serde_json::to_writer(&mut *bytes, &Line { v: JSON_VERSION, body }).is_err() {
+        return Zeroizing::default();
+    }
+    bytes.push(b'\n');
+    Zeroizing::new(str::from_utf8(&bytes).unwrap_or_default().to_owned())
+}
+
+impl Ui for JsonLines {
+    fn tell(&self, event: &Event) {
+        result(&line::<Value>(Body::Event(event)));
+    }
+
+    fn ask(&self, _question: &Question) -> Option<Answer> {
+        None
+    }
+
+    fn hand_over(&self, summary: &Summary, pin: &Pin) {
+        let handed = Handed { summary, temporary_pin: pin.expose(), pin_must_be_changed: summary.pin_change_forced };
+        result(&line(Body::Result { result: handed }));
+    }
+}
+
+impl Face for JsonLines {
+    fn show(&self, sheet: &Sheet) {
+        result(&line(Body::Result { result: &sheet.object }));
+    }
+
+    fn complain(&self, problem: &Problem) {
+        result(&line::<Value>(Body::Error { error: problem }));
+    }
+
+    fn secret(&self, _prompt: &str) -> Option<Zeroizing<String>> {
+        None
+    }
+
+    fn has_person(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(line: &str) -> Value {
+        assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
+        serde_json::from_str(line).unwrap()
+    }
+
+    #[test]
+    fn every_line_is_one_versioned_object() {
+        let event = Event::ReturnKey { reader: true, window: Duration::from_secs(10) };
+        assert_eq!(
+            read(&line::<Value>(Body::Event(&event))),
+            json!({"v": 1, "event": "return-key", "reader": true, "window": 10})
+        );
+        assert_eq!(read(&line::<Value>(Body::Event(&Event::KeyIdle))), json!({"v": 1, "event": "key-idle"}));
+        assert_eq!(read(&line(Body::Result { result: json!({"a": 1}) })), json!({"v": 1, "result": {"a": 1}}));
+        let problem = Problem { code: "key/gone", message: "Gone.".into(), next: "Back.", detail: None };
+        let expected = json!({"v": 1, "error": {"code": "key/gone", "message": "Gone.", "next": "Back."}});
+        assert_eq!(read(&line::<Value>(Body::Error { error: &problem })), expected);
+    }
+
+    #[test]
+    fn the_last_line_of_an_enrolment_holds_the_pin() {
+        let summary = Summary {
+            upn: "adele@contoso.example".into(),
+            serial: None,
+            model: "Training key".into(),
+            aaguid: "00".into(),
+            method_id: "m".into(),
+            display_name: "n".into(),
+            credential_id: "c".into(),
+            pin_change_forced: true,
+            second_copy: false,
+        };
+        let handed = Handed { summary: &summary, temporary_pin: "48213930", pin_must_be_changed: true };
+        let value = read(&line(Body::Result { result: handed }));
+        assert_eq!(value.pointer("/result/temporaryPin"), Some(&json!("48213930")));
+        assert_eq!(value.pointer("/result/upn"), Some(&json!("adele@contoso.example")));
+    }
+}

@@ -1,0 +1,91 @@
+//! Plain lines, for a pipe, a log or a screen that cannot be redrawn: talk on standard error, results on standard output.
+
+use std::fmt::Write as _;
+
+use zeroize::Zeroizing;
+
+use crate::ctap::Cancel;
+use crate::secret::Pin;
+
+use super::prompt::Keyboard;
+use super::streams::{harmless, result, talk};
+use super::words::{Tone, pin_note, say, summary_fields};
+use super::{Answer, Block, Event, Face, Problem, Question, Sheet, Summary, Ui};
+
+/// The face of plain lines.
+#[derive(Debug)]
+pub struct Plain {
+    keyboard: Option<Keyboard>,
+    verbose: bool,
+}
+
+impl Plain {
+    /// A face that asks nobody, or the person at the terminal. `verbose` adds what others only look up.
+    pub fn new(person: Option<&Cancel>, verbose: bool) -> Self {
+        Self { keyboard: person.map(|cancel| Keyboard::new(cancel.clone())), verbose }
+    }
+}
+
+impl Ui for Plain {
+    fn tell(&self, event: &Event) {
+        let (tone, sentence) = say(event);
+        match tone {
+            Tone::Idle => {}
+            Tone::Warn => talk(&format!("warning: {sentence}\n")),
+            Tone::Busy | Tone::Act | Tone::Done | Tone::Note => talk(&format!("{sentence}\n")),
+        }
+    }
+
+    fn ask(&self, question: &Question) -> Option<Answer> {
+        self.keyboard.as_ref()?.decide(question)
+    }
+
+    fn hand_over(&self, summary: &Summary, pin: &Pin) {
+        hand_over(summary, pin);
+    }
+}
+
+impl Face for Plain {
+    fn show(&self, sheet: &Sheet) {
+        result(&sheet.text());
+    }
+
+    fn complain(&self, problem: &Problem) {
+        talk(&complaint(problem, self.verbose, &|word| word.to_owned()));
+    }
+
+    fn secret(&self, prompt: &str) -> Option<Zeroizing<String>> {
+        self.keyboard.as_ref()?.secret(prompt)
+    }
+
+    fn has_person(&self) -> bool {
+        self.keyboard.is_some()
+    }
+}
+
+/// Writes the result of an enrolment. The line with the PIN is built in memory that is wiped.
+pub(super) fn hand_over(summary: &Summary, pin: &Pin) {
+    let fields = summary_fields(summary);
+    let name = "temporary PIN";
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let gap = width.saturating_sub(name.len());
+    result(&Sheet { object: serde_json::Value::Null, blocks: vec![Block::Fields(fields)] }.text());
+    let mut line = Zeroizing::new(String::with_capacity(256));
+    for part in [name, ": ", &" ".repeat(gap), pin.expose(), "\n"] {
+        line.push_str(part);
+    }
+    result(&line);
+    for note in pin_note(summary) {
+        talk(&format!("{note}\n"));
+    }
+}
+
+/// An error as it is shown: the sentence with its code, a blank line, the next step.
+pub(super) fn complaint(problem: &Problem, verbose: bool, red: &dyn Fn(&str) -> String) -> String {
+    let mut text = format!("{} {} [{}]\n", red("error:"), harmless(&problem.message), problem.code);
+    if let (true, Some(detail)) = (verbose, &problem.detail) {
+        let _ = writeln!(text, "  {}", harmless(detail));
+    }
+    let _ = writeln!(text, "\nhint: {}", problem.next);
+    text
+}

@@ -1,0 +1,158 @@
+//! The face of a terminal: one sentence at a time, a spinner that says what the key is doing, a countdown of the reset
+//! window. The only place that knows indicatif.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use console::style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use zeroize::Zeroizing;
+
+use crate::ctap::{Cancel, Wait};
+use crate::secret::Pin;
+
+use super::plain::{complaint, hand_over};
+use super::prompt::Keyboard;
+use super::streams::{result, talk};
+use super::words::{Tone, say};
+use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The face of a terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    keyboard: Keyboard,
+    stage: Mutex<Stage>,
+}
+
+/// What stands on the last line.
+#[derive(Debug, Default)]
+struct Stage {
+    spinner: Option<ProgressBar>,
+    /// What goes on when the key wants nothing.
+    underneath: Option<String>,
+    /// The reset window that opens when the key is back.
+    window: Option<Duration>,
+}
+
+impl Terminal {
+    /// A face on the terminal of standard error; `cancel` is requested by Ctrl-C at a prompt.
+    pub fn new(cancel: &Cancel) -> Self {
+        Self { keyboard: Keyboard::new(cancel.clone()), stage: Mutex::default() }
+    }
+
+    fn stage(&self) -> std::sync::MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage {
+    fn clear(&mut self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+        }
+    }
+
+    /// Puts a sentence on the last line, with the seconds that are left when there is a limit.
+    fn spin(&mut self, sentence: String, act: bool, limit: Option<Duration>) {
+        self.clear();
+        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let colour = if act { "{spinner:.yellow} {msg:.bold}" } else { "{spinner:.cyan} {msg}" };
+        let template = if limit.is_some() { format!("{colour} {{left}}") } else { colour.to_owned() };
+        // The templates above are fixed; should one be refused, the plain spinner says the same.
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let left = limit.unwrap_or_default().saturating_sub(state.elapsed());
+            let _ = write!(out, "({} s)", left.as_millis().div_ceil(1000));
+        };
+        spinner.set_style(style.with_key("left", left));
+        spinner.set_message(sentence);
+        spinner.enable_steady_tick(TICK);
+        self.spinner = Some(spinner);
+    }
+
+    fn line(&mut self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| talk(text)),
+            None => talk(text),
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let (tone, sentence) = say(event);
+        match event {
+            Event::ReturnKey { window, .. } => self.window = Some(*window),
+            Event::RemoveKey { .. } => self.window = None,
+            Event::StepBegins { .. } => self.underneath = Some(sentence.clone()),
+            _ => {}
+        }
+        match tone {
+            Tone::Idle => match self.underneath.clone() {
+                Some(underneath) => self.spin(underneath, false, None),
+                None => self.clear(),
+            },
+            Tone::Busy | Tone::Act => {
+                let limit = match event {
+                    Event::KeyWaits { wait: Wait::Touch, .. } => self.window.take(),
+                    Event::TenantWaits { delay } => Some(*delay),
+                    _ => None,
+                };
+                self.spin(sentence, tone == Tone::Act, limit);
+            }
+            Tone::Done => {
+                self.clear();
+                self.underneath = None;
+                talk(&format!("{} {sentence}\n", style("✓").green().for_stderr()));
+            }
+            Tone::Note => self.line(&format!("  {sentence}\n")),
+            Tone::Warn => self.line(&format!("{} {sentence}\n", style("!").yellow().bold().for_stderr())),
+        }
+    }
+}
+
+impl Ui for Terminal {
+    fn tell(&self, event: &Event) {
+        self.stage().tell(event);
+    }
+
+    fn ask(&self, question: &Question) -> Option<Answer> {
+        self.stage().clear();
+        self.keyboard.decide(question)
+    }
+
+    fn hand_over(&self, summary: &Summary, pin: &Pin) {
+        self.stage().clear();
+        talk("\n");
+        hand_over(summary, pin);
+    }
+}
+
+impl Face for Terminal {
+    fn show(&self, sheet: &Sheet) {
+        self.stage().clear();
+        result(&sheet.text());
+    }
+
+    fn complain(&self, problem: &Problem) {
+        self.stage().clear();
+        talk(&complaint(problem, false, &|word| style(word).red().bold().for_stderr().to_string()));
+    }
+
+    fn secret(&self, prompt: &str) -> Option<Zeroizing<String>> {
+        self.stage().clear();
+        self.keyboard.secret(prompt)
+    }
+
+    fn has_person(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.stage().clear();
+    }
+}

@@ -1,0 +1,114 @@
+//! Events as sentences: what the faces for people say.
+
+use crate::ctap::Wait;
+use crate::identity::{Finding, Verdict};
+
+use super::streams::harmless;
+use super::{Event, Step, Summary};
+
+/// How a sentence is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Something goes on until something else is said.
+    Busy,
+    /// A person has to do something now.
+    Act,
+    /// Something ended well.
+    Done,
+    /// Good to know.
+    Note,
+    /// A person should look.
+    Warn,
+    /// What went on has ended; nothing to say.
+    Idle,
+}
+
+/// What is said about an event.
+pub(super) fn say(event: &Event) -> (Tone, String) {
+    match event {
+        Event::InsertKey => (Tone::Act, "Put the security key in a USB port or on the reader.".into()),
+        Event::TooManyKeys { keys } => {
+            let keys: Vec<String> = keys.iter().map(|key| harmless(key)).collect();
+            (Tone::Act, format!("More than one key is there: leave only the one that is meant ({}).", keys.join("; ")))
+        }
+        Event::KeyFound { name, serial, aaguid } => (Tone::Done, found(name, serial.as_deref(), aaguid)),
+        Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
+        Event::StepDone { note, .. } => (Tone::Done, harmless(note)),
+        Event::Found { finding } => judge(finding),
+        Event::RemoveKey { reader: false } => (Tone::Act, "Take the key out.".into()),
+        Event::RemoveKey { reader: true } => (Tone::Act, "Take the key off the reader.".into()),
+        Event::ReturnKey { reader, window } => {
+            let place = if *reader { "Put the same key back on the reader" } else { "Put the same key back in" };
+            (Tone::Act, format!("{place}, then touch it within {} seconds when it blinks.", window.as_secs()))
+        }
+        Event::NewChance { reason } => (Tone::Warn, harmless(reason)),
+        Event::KeyWaits { wait: Wait::Touch, long: false } => (Tone::Act, "Touch the key now.".into()),
+        Event::KeyWaits { wait: Wait::Touch, long: true } => (Tone::Act, "Press the key and hold it for 5 seconds.".into()),
+        Event::KeyWaits { wait: Wait::Working, .. } => (Tone::Busy, "The key is working: do not remove it.".into()),
+        Event::KeyWaits { wait: Wait::Other(status), .. } => {
+            (Tone::Busy, format!("The key is busy (status {status}): do not remove it."))
+        }
+        Event::KeyIdle => (Tone::Idle, String::new()),
+        Event::Notice { sentence } => (Tone::Note, harmless(sentence)),
+        Event::Resuming { job, upn, state } => {
+            (Tone::Note, format!("Going on with job {job} for {}, which stopped at: {}.", harmless(upn), harmless(state)))
+        }
+        Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
+    }
+}
+
+fn found(name: &str, serial: Option<&str>, aaguid: &str) -> String {
+    let serial = serial.map_or_else(|| "no serial number".into(), |serial| format!("serial number {}", harmless(serial)));
+    format!("Found {}, {serial}, AAGUID {}.", harmless(name), harmless(aaguid))
+}
+
+fn begin(step: Step) -> &'static str {
+    match step {
+        Step::Preflight => "Checking the user, the policy and the key.",
+        Step::Erase => "Wiping the key.",
+        Step::Pin => "Setting a temporary PIN.",
+        Step::Make => "Making the passkey.",
+        Step::Verify => "Checking what the key made.",
+        Step::Seal => "Forcing a PIN change.",
+        Step::Register => "Registering the passkey with the tenant.",
+        Step::HandOver => "Handing the PIN over.",
+    }
+}
+
+fn judge(finding: &Finding) -> (Tone, String) {
+    let tone = match finding.verdict {
+        Verdict::Pass => Tone::Done,
+        Verdict::Warn | Verdict::Fail | Verdict::Unknown => Tone::Warn,
+    };
+    let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", harmless(&finding.remedy)) };
+    (tone, format!("{}{remedy}", harmless(&finding.sentence)))
+}
+
+/// A summary's lines, the PIN aside.
+pub(super) fn summary_fields(summary: &Summary) -> Vec<(String, String)> {
+    let forced = if summary.pin_change_forced { "yes, read back from the key" } else { "no: this key cannot" };
+    let rows = [
+        ("user", Some(summary.upn.clone())),
+        ("model", Some(summary.model.clone())),
+        ("serial", Some(summary.serial.clone().unwrap_or_else(|| "none".into()))),
+        ("aaguid", Some(summary.aaguid.clone())),
+        ("passkey name", Some(summary.display_name.clone())),
+        ("passkey id", Some(summary.method_id.clone())),
+        ("PIN change forced", Some(forced.into())),
+    ];
+    rows.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What the person who hands the key over has to know about the PIN.
+pub(super) fn pin_note(summary: &Summary) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if summary.second_copy {
+        notes.push("This PIN was shown before: this is a second copy, and the record says so.");
+    }
+    notes.push(if summary.pin_change_forced {
+        "The PIN is temporary: the key refuses to sign in until its user has changed it."
+    } else {
+        "This key cannot force a PIN change: tell its user to change the PIN before first use, since you know it too."
+    });
+    notes
+}
