@@ -13,8 +13,7 @@ const PLACES: &[(&str, u8)] = &[
     ("advice", 0),
     ("clock", 0),
     ("secret", 0),
-    ("ctap::aaguid", 0),
-    ("ctap::Aaguid", 0),
+    ("aaguid", 0),
     ("ctap", 1),
     ("webauthn", 1),
     ("metadata", 1),
@@ -80,7 +79,7 @@ fn breaches_are_seen() {
     let cases: &[(&str, &str, &[&str])] = &[
         ("src/secret.rs", "use crate::clock::Clock;", &[]),
         ("src/secret.rs", "use crate::ctap::Link;", &["src/secret.rs:1: secret (level 0) may not use ctap (level 1)"]),
-        ("src/webauthn/mod.rs", "use crate::ctap::Aaguid;", &[]),
+        ("src/webauthn/mod.rs", "use crate::aaguid::Aaguid;", &[]),
         (
             "src/webauthn/options.rs",
             "//! use crate::enroll;\n/* use crate::ui; /* nested */ */\nuse crate::{advice, ctap::Link};",
