@@ -1,6 +1,8 @@
 //! The driver: knows authenticators, nothing of users, files or clouds.
 
+pub mod hid;
 mod key_identity;
+mod trace;
 pub mod transport;
 
 pub use crate::aaguid::{Aaguid, AaguidFormError};

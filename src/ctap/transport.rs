@@ -64,6 +64,17 @@ pub enum Wait {
     Other(u8),
 }
 
+impl Wait {
+    /// From the status byte, which is the same on both kinds of link.
+    pub fn from_status(status: u8) -> Self {
+        match status {
+            1 => Self::Working,
+            2 => Self::Touch,
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// A request to stop, shared between the one who asks and the exchange that obeys.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);

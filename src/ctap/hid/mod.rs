@@ -1,0 +1,12 @@
+//! CTAPHID (CTAP 2.3 section 11.2): messages over USB HID reports.
+//!
+//! [`PacketPipe`] is one open device that carries reports; [`HidTransport`] is the framing on top of it and knows no operating system.
+
+mod channel;
+mod packet;
+
+pub use channel::HidTransport;
+pub use packet::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
+
+#[cfg(test)]
+mod tests;
