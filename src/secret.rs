@@ -1,5 +1,7 @@
 //! The only home of secret types: no Debug, no Display, no Clone, no Serialize; wiped on drop.
 
+pub mod private;
+
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};

@@ -3,6 +3,10 @@
 //! A row of a job's journal is append-only. [`Ledger::before`] returns only when its row would survive a power cut;
 //! the [`Ticket`] that it gives has to be handed back with the outcome.
 
+#[cfg(test)]
+mod contract;
+pub mod sqlite;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -122,6 +126,13 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// Whether a sealed PIN has to stand beside it: the key is about to get that PIN.
+    pub fn needs_pin(&self) -> bool {
+        matches!(self, Self::SetPin { .. } | Self::ReplacePin { .. })
+    }
+}
+
 /// How an intent ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -190,12 +201,22 @@ impl Ticket {
 }
 
 /// The durable record.
+///
+/// Only who has claimed a job writes to it, and only one can: two programs never work on the same job at once.
 pub trait Ledger {
-    /// Opens a job.
+    /// Opens a job and claims it.
     ///
     /// # Errors
     /// [`LedgerError`].
     fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError>;
+
+    /// Claims an open job, to take it up again, and returns it as it stands now. The claim holds until the job is closed,
+    /// this ledger is dropped or the process ends, however it ends. Claiming twice is claiming once.
+    ///
+    /// # Errors
+    /// [`LedgerError::Claimed`] if another program works on it, [`LedgerError::NoJob`], [`LedgerError::Rule`] if it is
+    /// not open any more.
+    fn claim(&mut self, job: JobId) -> Result<Job, LedgerError>;
 
     /// Jobs in a state, or all of them; oldest first.
     ///
@@ -206,13 +227,14 @@ pub trait Ledger {
     /// Writes down what is about to be done, with the sealed PIN if the intent is about one. Durable when it returns.
     ///
     /// # Errors
-    /// [`LedgerError`]: then the act must not happen.
+    /// [`LedgerError`]: then the act must not happen. [`LedgerError::Rule`] if the job is not claimed or not open, or if
+    /// there is a PIN where none belongs or none where one does ([`Intent::needs_pin`]).
     fn before(&mut self, job: JobId, intent: &Intent, pin: Option<&SealedPin>) -> Result<Ticket, LedgerError>;
 
     /// Writes down how it ended. Durable when it returns.
     ///
     /// # Errors
-    /// [`LedgerError`].
+    /// [`LedgerError`]; [`LedgerError::Rule`] if the entry has an outcome already.
     fn after(&mut self, ticket: Ticket, outcome: &Outcome) -> Result<(), LedgerError>;
 
     /// A job's journal, oldest first.
@@ -227,10 +249,11 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn pin(&mut self, job: JobId, number: i64) -> Result<Option<SealedPin>, LedgerError>;
 
-    /// Ends a job and destroys every sealed PIN of it, in one transaction.
+    /// Ends a job, gives its claim up and destroys every sealed PIN of it, in one transaction. When it returns, the PINs'
+    /// bytes are gone from the store's files as well.
     ///
     /// # Errors
-    /// [`LedgerError`].
+    /// [`LedgerError`]; [`LedgerError::Rule`] for [`JobState::Open`], and for a job that is not claimed.
     fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError>;
 }
 
@@ -251,6 +274,15 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Another program works on the job.
+    #[error("job {0} is being worked on by another program")]
+    Claimed(JobId),
+    /// There is no such job.
+    #[error("the ledger has no job {0}")]
+    NoJob(JobId),
+    /// What was asked would make the record wrong.
+    #[error("the ledger's rules forbid it: {0}")]
+    Rule(String),
     /// A row that cannot be read.
     #[error("the ledger holds a row that cannot be read: {0}")]
     Corrupt(String),
@@ -263,6 +295,9 @@ advice! {
     FULL: "ledger/full", Failed, "There is no space left for the ledger.", "Free some space on that disk and run the same command again; it goes on where it stopped.";
     LOCKED: "ledger/locked", Failed, "The ledger is in use by another program.", "Wait until the other keywright has finished, then run the command again.";
     UNUSABLE: "ledger/unusable", Failed, "The ledger cannot be used.", "Use the keywright version that wrote it, or name another ledger with --ledger.";
+    CLAIMED: "ledger/claimed", Failed, "Another program is working on this job.", "Wait until the other keywright has finished, then run the command again.";
+    NO_JOB: "ledger/no-job", Usage, "The ledger has no such job.", "Run `keywright resume` without a number to see what is unfinished; check --ledger if you use it.";
+    RULE: "ledger/rule", Failed, "The ledger's rules forbid what was asked.", "Run the same command again; it goes on where it stopped. If it happens again, report it with the output of -vv.";
     CORRUPT: "ledger/corrupt", Failed, "The ledger holds a row that cannot be read.", "Keep the file, name another ledger with --ledger, and reset the key before it is used.";
     STORE: "ledger/store", Failed, "The ledger failed.", "Run `keywright doctor`: it checks the ledger's place and permissions.";
 }
@@ -273,6 +308,9 @@ impl Advised for LedgerError {
             Self::Full(_) => &FULL,
             Self::Locked(_) => &LOCKED,
             Self::Unusable { .. } => &UNUSABLE,
+            Self::Claimed(_) => &CLAIMED,
+            Self::NoJob(_) => &NO_JOB,
+            Self::Rule(_) => &RULE,
             Self::Corrupt(_) => &CORRUPT,
             Self::Store(_) => &STORE,
         }
