@@ -1,5 +1,7 @@
 //! What enrolment asks of an identity provider: the trait and plain types. Adapters live below it (`entra`).
 
+pub mod entra;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,0 +1,229 @@
+//! `fido2Methods`: creation options, registration, list, removal.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::entra::graph::{Graph, Version};
+use crate::identity::entra::http::{Answer, Lost};
+use crate::identity::entra::options::{self, OptionsBody};
+use crate::identity::entra::profile::CHALLENGE_MINUTES;
+use crate::identity::entra::reply;
+use crate::identity::{IdentityError, Method, Offer, RegisterError, Registration, User};
+
+/// Longest name of a passkey, counted in UTF-16 units.
+const MAX_DISPLAY_NAME: usize = 30;
+/// Most passkeys of a user that are listed.
+const MAX_METHODS: usize = 10_000;
+const COLLECTION: [&str; 2] = ["authentication", "fido2Methods"];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RegistrationBody<'a> {
+    display_name: &'a str,
+    public_key_credential: Credential,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Credential {
+    id: String,
+    response: AttestationResponse,
+    client_extension_results: NoExtensions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttestationResponse {
+    #[serde(rename = "clientDataJSON")]
+    client_data_json: String,
+    attestation_object: String,
+}
+
+#[derive(Serialize)]
+struct NoExtensions {}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MethodBody {
+    id: String,
+    display_name: Option<String>,
+    model: Option<String>,
+    aa_guid: Option<String>,
+    created_date_time: Option<String>,
+    attestation_level: Option<String>,
+    passkey_type: Option<String>,
+}
+
+impl From<MethodBody> for Method {
+    fn from(body: MethodBody) -> Self {
+        Self {
+            id: body.id,
+            display_name: body.display_name,
+            model: body.model.filter(|model| !model.is_empty()),
+            aaguid: body.aa_guid.and_then(|text| text.parse().ok()),
+            created: body.created_date_time.and_then(|text| text.parse::<Timestamp>().ok()),
+            attestation_level: body.attestation_level,
+            passkey_type: body.passkey_type,
+        }
+    }
+}
+
+/// A name that Graph takes for a passkey: trimmed, without control characters, at most 30 UTF-16 units.
+pub fn passkey_name(text: &str) -> String {
+    let mut units = 0_usize;
+    let fits = |c: &char| {
+        units = units.saturating_add(c.len_utf16());
+        units <= MAX_DISPLAY_NAME
+    };
+    let name: String = text.trim().chars().filter(|c| !c.is_control()).take_while(fits).collect();
+    let name = name.trim_end();
+    if name.is_empty() { "Security key".to_owned() } else { name.to_owned() }
+}
+
+/// Creation options: v1.0, or beta when another life than five minutes is asked for.
+pub(super) fn creation_options(graph: &mut Graph, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError> {
+    let call = life.map(|life| format!("creationOptions(challengeTimeoutInMinutes={})", minutes(life)));
+    let (version, name) = call.as_deref().map_or((Version::V1, "creationOptions"), |name| (Version::Beta, name));
+    let url = graph.user_url(version, &user.id, &[COLLECTION[0], COLLECTION[1], name])?;
+    match graph.get::<OptionsBody>(&url) {
+        Ok(body) => options::offer(body),
+        // Graph says so of the user, not of the options.
+        Err(IdentityError::NotFound(reply)) if reply.code.to_ascii_lowercase().contains("resourcenotfound") => {
+            Err(IdentityError::UserUnknown(user.upn.clone()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn minutes(life: Duration) -> u32 {
+    let minutes = u32::try_from(life.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
+    minutes.clamp(*CHALLENGE_MINUTES.start(), *CHALLENGE_MINUTES.end())
+}
+
+/// Posts a credential and says whether it was taken, refused, or nobody knows.
+pub(super) fn register(graph: &mut Graph, user: &User, registration: &Registration) -> Result<Method, RegisterError> {
+    let name = passkey_name(&registration.display_name);
+    let body = RegistrationBody {
+        display_name: &name,
+        public_key_credential: Credential {
+            id: registration.credential_id.to_string(),
+            response: AttestationResponse {
+                client_data_json: URL_SAFE_NO_PAD.encode(&registration.client_data_json),
+                attestation_object: URL_SAFE_NO_PAD.encode(&registration.attestation_object),
+            },
+            client_extension_results: NoExtensions {},
+        },
+    };
+    let json = serde_json::to_vec(&body).map_err(|error| RegisterError::Refused(IdentityError::Malformed(error.to_string())))?;
+    let url = graph.user_url(Version::V1, &user.id, &COLLECTION).map_err(RegisterError::Refused)?;
+    match graph.post(&url, json) {
+        Ok(answer) => outcome(&answer),
+        Err(Lost::NotSent(error)) => Err(RegisterError::Refused(error)),
+        Err(Lost::InFlight(error)) => Err(RegisterError::Unknown(error)),
+    }
+}
+
+fn outcome(answer: &Answer) -> Result<Method, RegisterError> {
+    let (_, from_provider) = reply::read(answer);
+    match answer.status {
+        200..=299 => reply::json::<MethodBody>(answer).map(Method::from).map_err(RegisterError::Unknown),
+        // These are decided before the body is looked at, so they are sure without the provider's envelope.
+        401 | 429 => Err(RegisterError::Refused(reply::error(answer))),
+        408 => Err(RegisterError::Unknown(reply::error(answer))),
+        400..=499 if from_provider => Err(RegisterError::Refused(reply::error(answer))),
+        _ => Err(RegisterError::Unknown(reply::error(answer))),
+    }
+}
+
+/// All passkeys of a user.
+pub(super) fn list(graph: &mut Graph, user: &User) -> Result<Vec<Method>, IdentityError> {
+    let url = graph.user_url(Version::V1, &user.id, &COLLECTION)?;
+    let bodies: Vec<MethodBody> = graph.list(url)?;
+    if bodies.len() > MAX_METHODS {
+        return Err(IdentityError::Malformed(format!("more than {MAX_METHODS} passkeys for one user")));
+    }
+    Ok(bodies.into_iter().map(Method::from).collect())
+}
+
+/// Removes one passkey.
+pub(super) fn remove(graph: &mut Graph, user: &User, method: &str) -> Result<(), IdentityError> {
+    let url = graph.user_url(Version::V1, &user.id, &[COLLECTION[0], COLLECTION[1], method])?;
+    graph.delete(&url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_30_units() {
+        for (given, expected) in [
+            ("YubiKey 5 NFC 12345678", "YubiKey 5 NFC 12345678"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("1234567890123456789012345678901", "123456789012345678901234567890"),
+            ("12345678901234567890123456789 1", "12345678901234567890123456789"),
+            ("  a\tb\n ", "ab"),
+            ("", "Security key"),
+            ("   ", "Security key"),
+            // An emoji is two units, and half of one is none.
+            ("12345678901234567890123456789🔑", "12345678901234567890123456789"),
+            ("1234567890123456789012345678🔑", "1234567890123456789012345678🔑"),
+            ("Schlüssel für Überseekäufer äöü", "Schlüssel für Überseekäufer äö"),
+        ] {
+            assert_eq!(passkey_name(given), expected);
+            assert!(passkey_name(given).encode_utf16().count() <= MAX_DISPLAY_NAME);
+        }
+    }
+
+    #[test]
+    fn challenge_lives() {
+        for (seconds, expected) in [(0, 5), (300, 5), (301, 6), (3600, 60), (u64::MAX, 43200)] {
+            assert_eq!(minutes(Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn lists_as_documented_and_as_seen() {
+        for (text, model) in [
+            (include_str!("../../../tests/data/graph/v1-fido2Methods-LIST-200.json"), Some("NFC key")),
+            (include_str!("../../../tests/data/graph/beta-fido2Methods-LIST-200.captured-shape.json"), None),
+        ] {
+            let body: serde_json::Value = serde_json::from_str(text).unwrap();
+            let methods: Vec<MethodBody> = serde_json::from_value(body["value"].clone()).unwrap();
+            assert_eq!(Method::from(methods.into_iter().next().unwrap()).model.as_deref(), model);
+        }
+        let text = include_str!("../../../tests/data/graph/v1-fido2Methods-POST-201.json").replace("deviceBound", "thoughtBound");
+        let method = Method::from(serde_json::from_str::<MethodBody>(&text).unwrap());
+        assert_eq!(method.passkey_type.as_deref(), Some("thoughtBound"));
+        assert_eq!(method.aaguid.unwrap().to_string(), "de1e552d-db1d-4423-a619-566b625cdc84");
+    }
+
+    #[test]
+    fn which_answers_are_sure() {
+        let envelope = r#"{"error":{"code":"badRequest","message":"m"}}"#;
+        for (status, body, refused) in [
+            (400, envelope, true),
+            (403, envelope, true),
+            (404, envelope, true),
+            (409, envelope, true),
+            (401, "", true),
+            (429, "", true),
+            (400, "<html>", false),
+            (403, "", false),
+            (408, envelope, false),
+            (500, envelope, false),
+            (503, envelope, false),
+            (201, "{}", false),
+            (204, "", false),
+            (302, "", false),
+        ] {
+            let answer = Answer { status, retry_after: None, request_id: String::new(), body: body.as_bytes().to_vec().into() };
+            assert_eq!(matches!(outcome(&answer), Err(RegisterError::Refused(_))), refused, "{status} {body}");
+            assert_eq!(matches!(outcome(&answer), Err(RegisterError::Unknown(_))), !refused, "{status} {body}");
+        }
+    }
+}

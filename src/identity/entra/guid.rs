@@ -1,0 +1,32 @@
+//! Random GUIDs (RFC 9562 version 4) for request ids and assertions.
+
+use rand::CryptoRng;
+
+/// A fresh one in lower case.
+pub(super) fn guid(rng: &mut (impl CryptoRng + ?Sized)) -> String {
+    let mut bytes = [0_u8; 16];
+    rng.fill_bytes(&mut bytes);
+    let value = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
+    let digits = format!("{value:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    parts.map(|part| digits.get(part).unwrap_or_default()).join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn version_and_variant() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..100 {
+            let id = guid(&mut rng);
+            assert_eq!(id.len(), 36);
+            assert_eq!(&id[14..15], "4");
+            assert!("89ab".contains(&id[19..20]), "{id}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Microsoft Entra ID through Microsoft Graph: sign-in, users, policy, passkeys.
+
+mod aadsts;
+mod assertion;
+mod credential_ids;
+mod fido2_methods;
+mod graph;
+mod guid;
+mod http;
+mod options;
+mod policy;
+mod preflight;
+mod profile;
+mod reply;
+mod retry;
+mod sign_in;
+mod users;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::identity::entra::graph::Graph;
+use crate::identity::entra::http::Http;
+use crate::identity::entra::sign_in::SignIn;
+use crate::identity::{IdentityError, IdentityProvider, KeyModel, Method, Offer, Preflight, RegisterError, Registration, User};
+use crate::secret::SecretText;
+use crate::webauthn::CredentialId;
+
+pub use credential_ids::{readings, stands_for};
+pub use fido2_methods::passkey_name;
+pub use http::Tools;
+pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
+
+/// One tenant, signed in to as an application. Nothing is sent before the first call.
+pub struct Entra {
+    profile: Profile,
+    graph: Graph,
+}
+
+impl fmt::Debug for Entra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entra").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+impl Entra {
+    /// Reads what the profile names (secret file or certificate). `secret` is a client secret from elsewhere, such as the
+    /// environment, and goes before those.
+    ///
+    /// # Errors
+    /// [`IdentityError::Profile`].
+    pub fn new(mut profile: Profile, secret: Option<SecretText>, tools: Tools) -> Result<Self, IdentityError> {
+        profile.check()?;
+        let hosts = profile.hosts()?;
+        let sign_in = SignIn::new(&mut profile, secret)?;
+        let http = Http::new(&hosts, tools)?;
+        Ok(Self { profile, graph: Graph { http, sign_in, root: hosts.graph } })
+    }
+
+    /// The profile, without its secret.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Signs in if that has not happened yet.
+    ///
+    /// # Errors
+    /// [`IdentityError::SignIn`] with the reason, or what the network did.
+    pub fn sign_in(&mut self) -> Result<(), IdentityError> {
+        self.graph.sign_in()
+    }
+}
+
+impl IdentityProvider for Entra {
+    fn user(&mut self, name: &str) -> Result<User, IdentityError> {
+        users::look_up(&mut self.graph, name)
+    }
+
+    fn preflight(&mut self, user: &User, model: &KeyModel) -> Result<Preflight, IdentityError> {
+        preflight::preflight(&mut self.graph, user, model)
+    }
+
+    fn creation_options(&mut self, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError> {
+        let of_profile = self.profile.challenge_minutes.map(|minutes| Duration::from_secs(u64::from(minutes).saturating_mul(60)));
+        let offer = fido2_methods::creation_options(&mut self.graph, user, life.or(of_profile))?;
+        self.profile.check_rp(&offer.options.rp.id)?;
+        Ok(offer)
+    }
+
+    fn register(&mut self, user: &User, registration: &Registration) -> Result<Method, RegisterError> {
+        fido2_methods::register(&mut self.graph, user, registration)
+    }
+
+    fn find(&mut self, user: &User, credential: &CredentialId) -> Result<Option<Method>, IdentityError> {
+        let methods = fido2_methods::list(&mut self.graph, user)?;
+        Ok(methods.into_iter().find(|method| stands_for(&method.id, credential)))
+    }
+
+    fn methods(&mut self, user: &User) -> Result<Vec<Method>, IdentityError> {
+        fido2_methods::list(&mut self.graph, user)
+    }
+
+    fn remove(&mut self, user: &User, method: &str) -> Result<(), IdentityError> {
+        fido2_methods::remove(&mut self.graph, user, method)
+    }
+}

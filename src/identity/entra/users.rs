@@ -1,0 +1,52 @@
+//! User look-up.
+
+use serde::Deserialize;
+
+use crate::identity::entra::graph::{Graph, Version};
+use crate::identity::entra::profile::wrong;
+use crate::identity::{IdentityError, User};
+
+/// Longest user principal name of the directory is 113 characters; guests' names have a suffix.
+const MAX_NAME: usize = 512;
+const ALL_FIELDS: &str = "id,userPrincipalName,displayName,accountEnabled,userType";
+/// What `User.ReadBasic.All` covers.
+const BASIC_FIELDS: &str = "id,userPrincipalName,displayName";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserBody {
+    id: String,
+    user_principal_name: Option<String>,
+    display_name: Option<String>,
+    account_enabled: Option<bool>,
+    user_type: Option<String>,
+}
+
+/// A user by principal name or object id. Without the permission to read them, `enabled` and `kind` stay empty.
+pub(super) fn look_up(graph: &mut Graph, name: &str) -> Result<User, IdentityError> {
+    let name = name.trim();
+    if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(IdentityError::UserUnknown(name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()));
+    }
+    let address = graph.user_url(Version::V1, name, &[]).map_err(|_| wrong("a user is named by principal name or object id"))?;
+    let mut read = |fields: &str| {
+        let mut url = address.clone();
+        url.query_pairs_mut().append_pair("$select", fields);
+        graph.get::<UserBody>(&url)
+    };
+    let body = match read(ALL_FIELDS) {
+        Err(IdentityError::Forbidden(_)) => read(BASIC_FIELDS),
+        other => other,
+    };
+    match body {
+        Ok(body) => Ok(User {
+            upn: body.user_principal_name.unwrap_or_else(|| name.to_owned()),
+            id: body.id,
+            display_name: body.display_name,
+            enabled: body.account_enabled,
+            kind: body.user_type,
+        }),
+        Err(IdentityError::NotFound(_)) => Err(IdentityError::UserUnknown(name.to_owned())),
+        Err(error) => Err(error),
+    }
+}
