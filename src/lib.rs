@@ -12,5 +12,7 @@ pub mod handover;
 pub mod identity;
 pub mod ledger;
 pub mod secret;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 pub mod ui;
 pub mod webauthn;

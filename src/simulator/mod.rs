@@ -1,0 +1,3 @@
+//! Rehearsal without hardware and without a tenant: the training key.
+
+pub mod key;
