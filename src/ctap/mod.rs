@@ -2,6 +2,7 @@
 
 pub mod hid;
 mod key_identity;
+pub mod nfc;
 mod trace;
 pub mod transport;
 
