@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An authenticator model's id. Compared as bytes, so upper and lower case never matter.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Aaguid(pub [u8; 16]);
 
 /// The text is not 32 hex digits with or without the dashes of a GUID.

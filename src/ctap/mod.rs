@@ -1,11 +1,33 @@
 //! The driver: knows authenticators, nothing of users, files or clouds.
 
+mod auth_data;
+mod authenticator;
+mod cbor;
+mod commands;
+pub mod error;
 pub mod hid;
+mod info;
 mod key_identity;
 pub mod nfc;
+mod pin;
+mod states;
+pub mod status;
+mod token;
 mod trace;
 pub mod transport;
 
 pub use crate::aaguid::{Aaguid, AaguidFormError};
+pub use auth_data::{AttestedCredential, AuthData, ExtensionOutputs};
+pub use authenticator::{Authenticator, Tools};
+pub use commands::{
+    Assertion, AssertionRequest, Attested, Credentials, MinPinLength, NewCredential, PinRetries, ResidentCredential,
+};
+pub use commands::{ResidentRp, ResidentUser, Setting, StoreMetadata};
+pub use error::{CtapError, Feature, ReplyError};
+pub use info::Info;
 pub use key_identity::{KeyIdentity, Look, Rung, Sameness, Serial};
+pub use pin::PinProtocol;
+pub use states::{Blank, Failed, Pinned, Ruled, SealOutcome, Sealed};
+pub use status::Status;
+pub use token::{Config, CredentialManagement, GetAssertion, MakeCredential, Permission, PinToken};
 pub use transport::{Bus, Cancel, Change, Link, LinkError, LinkFacts, LinkKind, PowerCycle, Transport, Turn, VendorCall, Wait};

@@ -1,0 +1,252 @@
+//! authenticatorCredentialManagement (CTAP 2.3 section 6.8) and the command that came before it.
+
+use serde::Serialize;
+
+use crate::ctap::authenticator::Reply;
+use crate::ctap::cbor::{Map, Members, Value};
+use crate::ctap::commands::Command;
+use crate::ctap::{Authenticator, CredentialManagement, CtapError, Feature, PinToken, Pinned, ReplyError, Status};
+use crate::secret::SecretBytes;
+
+const GET_METADATA: u8 = 1;
+const ENUMERATE_RPS: u8 = 2;
+const NEXT_RP: u8 = 3;
+const ENUMERATE_CREDENTIALS: u8 = 4;
+const NEXT_CREDENTIAL: u8 = 5;
+const DELETE: u8 = 6;
+const UPDATE_USER: u8 = 7;
+
+const WHAT: &str = "credentialManagement";
+/// Most entries of one list, whatever the authenticator claims to have.
+const MOST: u64 = 1024;
+
+/// How full the authenticator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreMetadata {
+    /// Discoverable credentials on it.
+    pub existing: u64,
+    /// Room for more, at most.
+    pub remaining: u64,
+}
+
+/// A relying party with credentials on the authenticator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResidentRp {
+    /// Relying party id; the authenticator may have cut it.
+    pub id: String,
+    /// Name, if kept.
+    pub name: Option<String>,
+    /// SHA-256 of the full id.
+    pub id_hash: [u8; 32],
+}
+
+/// An account as the authenticator keeps it; names may be cut or missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResidentUser {
+    /// User handle.
+    pub id: Vec<u8>,
+    /// Account name.
+    pub name: Option<String>,
+    /// Name for people.
+    pub display_name: Option<String>,
+}
+
+/// A discoverable credential on the authenticator.
+pub struct ResidentCredential {
+    /// Credential id.
+    pub id: Vec<u8>,
+    /// The account.
+    pub user: ResidentUser,
+    /// Public key as raw COSE.
+    pub public_key: Option<Vec<u8>>,
+    /// Level of credProtect.
+    pub cred_protect: Option<u64>,
+    /// Key of its large blob.
+    pub large_blob_key: Option<SecretBytes>,
+    /// Whether payment by third parties is allowed.
+    pub third_party_payment: Option<bool>,
+}
+
+impl std::fmt::Debug for ResidentCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResidentCredential").field("id", &self.id).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The credentials of an authenticator, under one token.
+#[derive(Debug)]
+pub struct Credentials<'a> {
+    key: &'a mut Authenticator,
+    token: PinToken<CredentialManagement>,
+    command: Command,
+}
+
+impl Pinned {
+    /// Opens the list of credentials. The token serves the whole session.
+    ///
+    /// # Errors
+    /// [`CtapError::Unsupported`] if this model cannot list its credentials.
+    pub fn credentials(&mut self, token: PinToken<CredentialManagement>) -> Result<Credentials<'_>, CtapError> {
+        let command = match self.info() {
+            info if info.has("credMgmt") => Command::CredentialManagement,
+            info if info.has("credentialMgmtPreview") => Command::CredentialManagementPreview,
+            _ => return Err(CtapError::Unsupported(Feature::CredentialManagement)),
+        };
+        Ok(Credentials { key: self.authenticator(), token, command })
+    }
+}
+
+impl Credentials<'_> {
+    /// How full it is.
+    ///
+    /// # Errors
+    /// [`CtapError`].
+    pub fn metadata(&mut self) -> Result<StoreMetadata, CtapError> {
+        self.ask(GET_METADATA, &Map::new(), |members| {
+            Ok(StoreMetadata {
+                existing: members.need(1, "existingResidentCredentialsCount")?.u64("existingResidentCredentialsCount")?,
+                remaining: members.need(2, "maxPossibleRemainingCount")?.u64("maxPossibleRemainingCount")?,
+            })
+        })
+    }
+
+    /// The relying parties; empty if there is none.
+    ///
+    /// # Errors
+    /// [`CtapError`].
+    pub fn rps(&mut self) -> Result<Vec<ResidentRp>, CtapError> {
+        self.list(ENUMERATE_RPS, NEXT_RP, &Map::new(), (5, "totalRPs"), ResidentRp::parse)
+    }
+
+    /// The credentials for one relying party; empty if there is none.
+    ///
+    /// # Errors
+    /// [`CtapError`].
+    pub fn credentials(&mut self, rp_id_hash: &[u8; 32]) -> Result<Vec<ResidentCredential>, CtapError> {
+        let params = Map::new().at(1, &rp_id_hash[..]);
+        self.list(ENUMERATE_CREDENTIALS, NEXT_CREDENTIAL, &params, (9, "totalCredentials"), ResidentCredential::parse)
+    }
+
+    /// Deletes a credential.
+    ///
+    /// # Errors
+    /// [`CtapError`]; status 0x2E means that it is not there.
+    pub fn delete(&mut self, id: &[u8]) -> Result<(), CtapError> {
+        let params = Map::new().at(2, Map::new().named("id", id).named("type", "public-key"));
+        self.send(DELETE, &params)
+    }
+
+    /// Renames the user of a credential. The handle has to be the one that is there.
+    ///
+    /// # Errors
+    /// [`CtapError::Unsupported`] on models of the preview command.
+    pub fn update_user(&mut self, id: &[u8], user: &ResidentUser) -> Result<(), CtapError> {
+        if self.command == Command::CredentialManagementPreview {
+            return Err(CtapError::Unsupported(Feature::UpdateUser));
+        }
+        let mut entity = Map::new().named("id", user.id.as_slice());
+        for (name, value) in [("name", &user.name), ("displayName", &user.display_name)] {
+            if let Some(value) = value {
+                entity = entity.named(name, value.as_str());
+            }
+        }
+        let params = Map::new().at(2, Map::new().named("id", id).named("type", "public-key")).at(3, entity);
+        self.send(UPDATE_USER, &params)
+    }
+
+    /// A list: the first entry with the total, then one entry a command, without proof.
+    fn list<T>(
+        &mut self,
+        first: u8,
+        next: u8,
+        params: &Map<'_>,
+        (total_key, total_name): (i64, &'static str),
+        read: impl Fn(&Members<'_>) -> Result<T, ReplyError>,
+    ) -> Result<Vec<T>, CtapError> {
+        let begun = self.ask(first, params, |members| {
+            let total = members.read(total_key, total_name, Value::u64)?.unwrap_or(1);
+            // A total of zero without status 0x2E comes from models of the preview command.
+            if total == 0 { Ok((0, None)) } else { Ok((total, Some(read(members)?))) }
+        });
+        let (total, entry) = match begun {
+            Err(error) if error.is(Status::NO_CREDENTIALS) => return Ok(Vec::new()),
+            result => result?,
+        };
+        if total > MOST {
+            return Err(ReplyError::WrongLength(total_name).into());
+        }
+        let mut entries: Vec<T> = entry.into_iter().collect();
+        for _ in 1..total {
+            let reply = self.key.quick(self.command, &Map::new().at(1, next))?;
+            entries.push(read(&reply.value()?.members(WHAT)?)?);
+        }
+        Ok(entries)
+    }
+
+    fn ask<T>(
+        &mut self,
+        subcommand: u8,
+        params: &Map<'_>,
+        read: impl FnOnce(&Members<'_>) -> Result<T, ReplyError>,
+    ) -> Result<T, CtapError> {
+        let reply = self.request(subcommand, params)?;
+        Ok(read(&reply.value()?.members(WHAT)?)?)
+    }
+
+    fn send(&mut self, subcommand: u8, params: &Map<'_>) -> Result<(), CtapError> {
+        self.request(subcommand, params).map(|_| ())
+    }
+}
+
+impl Credentials<'_> {
+    fn request(&mut self, subcommand: u8, params: &Map<'_>) -> Result<Reply, CtapError> {
+        let mut body = Map::new().at(1, subcommand);
+        let mut encoded = Vec::new();
+        if !params.is_empty() {
+            encoded = params.encode(&[]).to_vec();
+            body = body.at(2, params.clone());
+        }
+        let auth = self.token.authenticate(&[&[subcommand], &encoded]);
+        let body = body.at(3, self.token.protocol().number()).at(4, auth.as_slice());
+        let reply = self.key.quick(self.command, &body)?;
+        self.key.proven = Some(self.token.protocol());
+        Ok(reply)
+    }
+}
+
+impl ResidentRp {
+    fn parse(members: &Members<'_>) -> Result<Self, ReplyError> {
+        let entity = members.need(3, "rp")?;
+        let text = |name| entity.field(name, "rp")?.map(|value| value.cut_text("rp")).transpose();
+        Ok(Self {
+            id: text("id")?.unwrap_or_default(),
+            name: text("name")?,
+            id_hash: members.need(4, "rpIDHash")?.array_of("rpIDHash")?,
+        })
+    }
+}
+
+impl ResidentUser {
+    pub(crate) fn parse(value: Value<'_>) -> Result<Self, ReplyError> {
+        let text = |name| value.field(name, "user")?.map(|value| value.cut_text("user")).transpose();
+        let id = value.field("id", "user")?.ok_or(ReplyError::Missing("user.id"))?;
+        Ok(Self { id: id.bytes("user.id")?.to_vec(), name: text("name")?, display_name: text("displayName")? })
+    }
+}
+
+impl ResidentCredential {
+    fn parse(members: &Members<'_>) -> Result<Self, ReplyError> {
+        let descriptor = members.need(7, "credentialID")?;
+        let id = descriptor.field("id", "credentialID")?.ok_or(ReplyError::Missing("credentialID.id"))?;
+        let secret = |value: Value<'_>, what| value.bytes(what).map(|bytes| SecretBytes::new(bytes.to_vec()));
+        Ok(Self {
+            id: id.bytes("credentialID.id")?.to_vec(),
+            user: ResidentUser::parse(members.need(6, "user")?)?,
+            public_key: members.get(8).map(|value| value.raw().to_vec()),
+            cred_protect: members.read(0x0A, "credProtect", Value::u64)?,
+            large_blob_key: members.read(0x0B, "largeBlobKey", secret)?,
+            third_party_payment: members.read(0x0C, "thirdPartyPayment", Value::bool)?,
+        })
+    }
+}
