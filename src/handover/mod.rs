@@ -1,3 +1,6 @@
 //! How a temporary PIN comes into being, is kept safe, and reaches its user.
 
 pub mod pin;
+mod seal;
+
+pub use seal::AgeSafe;

@@ -1,5 +1,11 @@
 //! The temporary PIN: rules, generator, and the safe that seals it.
 
+mod draw;
+mod weakness;
+
+pub use draw::{Alphabet, LEAST_LENGTH, PinRuleError, PinTerms};
+pub use weakness::{Weakness, weakness};
+
 use crate::advice::{Advice, Advised};
 use crate::secret::{Pin, SealedPin};
 
@@ -41,6 +47,17 @@ advice! {
     IDENTITY: "safe/identity", Failed, "The station's own identity cannot be used.", "Make the file readable by you alone, or restore it; without it sealed PINs cannot be opened.";
     SEAL: "safe/seal", Failed, "The PIN could not be sealed.", "Run `keywright doctor`, then run the command again; the key was not changed.";
     OPEN: "safe/open", Failed, "The sealed PIN cannot be opened by this station.", "Resume on the station that sealed it, or start over with `keywright enroll USER --reset always`.";
+    LENGTH: "pin/length", Policy, "No temporary PIN fits both this key and the rules.", "Use a key that takes longer PINs, or lower the minimum PIN length of the profile.";
+    GENERATOR: "pin/generator", Failed, "The random generator of this machine gives PINs that anybody could guess.", "Provision on another machine until the generator of this one was checked; the key was not changed.";
+}
+
+impl Advised for PinRuleError {
+    fn advice(&self) -> &'static Advice {
+        match self {
+            Self::Length { .. } => &LENGTH,
+            Self::Generator => &GENERATOR,
+        }
+    }
 }
 
 impl Advised for SafeError {

@@ -1,0 +1,308 @@
+//! The safe: PINs sealed with age to this station's own X25519 identity.
+//!
+//! The identity is a file in age's own form (`AGE-SECRET-KEY-1…`), readable by its owner only, so that `age -d -i FILE` opens
+//! what keywright sealed. The plaintext is the PIN in UTF-8, filled up with zeros to 64 bytes as CTAP does it for a new PIN
+//! (CTAP 2.3 section 6.5.5.5): the length of a sealed PIN tells
+//! nothing.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::iter;
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret as _;
+use age::{Decryptor, x25519};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::handover::pin::{Safe, SafeError};
+use crate::secret::{Pin, SealedPin, private};
+
+/// Length of every plaintext: one more than the longest PIN.
+const PADDED: usize = 64;
+/// No sealed PIN of ours is longer; what is longer is not read.
+const MOST_SEALED: usize = 4096;
+/// No identity file is longer.
+const MOST_IDENTITY: u64 = 16 * 1024;
+/// Size of the buffer in which age collects plaintext.
+const AGE_CHUNK: usize = 64 * 1024;
+
+/// Seals to, and opens with, the identity of this station.
+pub struct AgeSafe {
+    identity: x25519::Identity,
+}
+
+impl fmt::Debug for AgeSafe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AgeSafe({})", self.identity.to_public())
+    }
+}
+
+impl AgeSafe {
+    /// Takes the identity in the file at `path`, or makes one there if there is no file. Of several programs that do so at
+    /// once one makes it and all take the same.
+    ///
+    /// # Errors
+    /// [`SafeError::Identity`] if others can read the file, or if there is something else in it.
+    pub fn open_or_create(path: &Path) -> Result<Self, SafeError> {
+        let fault = |reason: String| SafeError::Identity { path: path.display().to_string(), reason };
+        let identity = match File::open(path) {
+            Ok(file) => read(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+            Err(error) => Err(error.to_string()),
+        };
+        identity.map(|identity| Self { identity }).map_err(fault)
+    }
+}
+
+impl Safe for AgeSafe {
+    fn seal(&self, pin: &Pin) -> Result<SealedPin, SafeError> {
+        let mut padded = Zeroizing::new([0_u8; PADDED]);
+        let room = padded.get_mut(..pin.expose().len()).ok_or_else(|| SafeError::Seal("it is too long".into()))?;
+        room.copy_from_slice(pin.expose().as_bytes());
+        let sealed = age::encrypt(&self.identity.to_public(), padded.as_slice());
+        overwrite_what_age_freed();
+        sealed.map(SealedPin).map_err(|error| SafeError::Seal(error.to_string()))
+    }
+
+    fn open(&self, sealed: &SealedPin) -> Result<Pin, SafeError> {
+        let damaged = || SafeError::Open("it is damaged".into());
+        if sealed.0.len() > MOST_SEALED {
+            return Err(damaged());
+        }
+        let decryptor = Decryptor::new_buffered(sealed.0.as_slice()).map_err(|_| damaged())?;
+        let identity: &dyn age::Identity = &self.identity;
+        let mut reader = decryptor
+            .decrypt(iter::once(identity))
+            .map_err(|_| SafeError::Open("it was sealed by another station, or it is damaged".into()))?;
+        let mut padded = Zeroizing::new([0_u8; PADDED]);
+        reader.read_exact(padded.as_mut_slice()).map_err(|_| damaged())?;
+        if !matches!(reader.read(&mut [0]), Ok(0)) {
+            return Err(damaged());
+        }
+        let length = padded.iter().position(|byte| *byte == 0).ok_or_else(damaged)?;
+        let (text, fill) = padded.split_at_checked(length).ok_or_else(damaged)?;
+        if fill.iter().any(|byte| *byte != 0) {
+            return Err(damaged());
+        }
+        let mut copy = Zeroizing::new(String::with_capacity(PADDED));
+        copy.push_str(std::str::from_utf8(text).map_err(|_| damaged())?);
+        Pin::new(copy).map_err(|_| damaged())
+    }
+}
+
+/// age collects the plaintext in a buffer that it frees without wiping. The allocator gives the same piece to the next one who
+/// asks for its size: this does, and wipes it.
+fn overwrite_what_age_freed() {
+    let mut piece = vec![0xFF_u8; AGE_CHUNK];
+    piece.zeroize();
+}
+
+fn read(file: &File) -> Result<x25519::Identity, String> {
+    if let Some(mode) = private::exposure(file).map_err(|error| error.to_string())? {
+        return Err(format!("others than its owner have rights to it (mode {mode}, it must be 0600)"));
+    }
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    if length > MOST_IDENTITY {
+        return Err("it is too long for an identity".into());
+    }
+    // Room for more than the file holds: a text that grows leaves a copy behind.
+    let room = usize::try_from(MOST_IDENTITY.saturating_add(64)).map_err(|error| error.to_string())?;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.take(MOST_IDENTITY).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return Err("it does not hold exactly one age identity".into());
+    };
+    line.parse().map_err(|reason: &str| format!("it does not hold an age identity: {reason}"))
+}
+
+/// Under a lock that ends with the process: a file is made beside the place, filled, flushed, and only then given its name.
+/// So the place never holds half an identity, and an identity that was taken by somebody is never replaced.
+fn create(path: &Path) -> Result<x25519::Identity, String> {
+    let told = |error: io::Error| error.to_string();
+    let directory = path.parent().unwrap_or(Path::new(""));
+    private::make_directory(directory).map_err(told)?;
+    let guard = private::open_or_create(&beside(path, ".lock")).map_err(told)?;
+    guard.lock().map_err(told)?;
+    match File::open(path) {
+        Ok(file) => return read(&file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(told(error)),
+    }
+    let identity = x25519::Identity::generate();
+    let unfinished = beside(path, ".new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(told(error)),
+        _ => {}
+    }
+    let mut file = private::create_new(&unfinished).map_err(told)?;
+    let head = format!("# keywright station identity: opens the PINs that this station sealed\n# {}\n", identity.to_public());
+    file.write_all(head.as_bytes())
+        .and_then(|()| file.write_all(identity.to_string().expose_secret().as_bytes()))
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .and_then(|()| private::sync_directory(directory))
+        .map_err(told)?;
+    Ok(identity)
+}
+
+fn beside(path: &Path, tail: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(tail);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn pin(text: &str) -> Pin {
+        Pin::new(Zeroizing::new(text.into())).unwrap()
+    }
+
+    fn station() -> (TempDir, PathBuf, AgeSafe) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/station.age");
+        let safe = AgeSafe::open_or_create(&path).unwrap();
+        (directory, path, safe)
+    }
+
+    fn reason(path: &Path) -> String {
+        match AgeSafe::open_or_create(path) {
+            Err(SafeError::Identity { path: told, reason }) => {
+                assert_eq!(told, path.display().to_string());
+                reason
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_again() {
+        let (_directory, path, safe) = station();
+        let again = AgeSafe::open_or_create(&path).unwrap();
+        // A nonce, the plaintext and its tag; the head before it is of random length, whatever is sealed.
+        let body = 16 + PADDED + 16;
+        for text in ["1234", "70281946", "k7r4x2hm", "пароль", &"x".repeat(63)] {
+            let sealed = safe.seal(&pin(text)).unwrap();
+            let (head, _) = sealed.0.split_at(sealed.0.len() - body);
+            let mac = head.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n').next_back().unwrap();
+            assert!(mac.starts_with(b"--- "), "the length of the body tells nothing");
+            assert_eq!(again.open(&sealed).unwrap().expose(), text);
+            assert_ne!(sealed, safe.seal(&pin(text)).unwrap(), "no two seals are alike");
+            assert!(!sealed.0.windows(text.len()).any(|window| window == text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn another_station_cannot_open_it() {
+        let (_one, _, ours) = station();
+        let (_other, _, theirs) = station();
+        let error = theirs.open(&ours.seal(&pin("70281946")).unwrap()).err().unwrap();
+        assert!(error.to_string().contains("another station"), "{error}");
+    }
+
+    #[test]
+    fn damage_is_told_wherever_it_is() {
+        let (_directory, _, safe) = station();
+        let sealed = safe.seal(&pin("70281946")).unwrap();
+        for at in 0..sealed.0.len() {
+            let mut damaged = sealed.clone();
+            damaged.0[at] ^= 0x01;
+            assert!(matches!(safe.open(&damaged), Err(SafeError::Open(_))), "byte {at}");
+        }
+        for length in 0..sealed.0.len() {
+            assert!(safe.open(&SealedPin(sealed.0[..length].to_vec())).is_err(), "cut at {length}");
+        }
+        assert!(safe.open(&SealedPin(vec![b'a'; MOST_SEALED + 1])).is_err());
+    }
+
+    #[test]
+    fn a_plaintext_of_another_form_is_refused() {
+        let (_directory, _, safe) = station();
+        let mut tail = [0_u8; PADDED];
+        tail[..4].copy_from_slice(b"1234");
+        tail[63] = 1;
+        let mut noise = [0_u8; PADDED];
+        noise[..4].copy_from_slice(&[0xFF; 4]);
+        let plaintexts: [&[u8]; 7] = [b"", b"70281946", &[0; PADDED], &[b'1'; PADDED], &[b'1'; PADDED + 1], &tail, &noise];
+        for plaintext in plaintexts {
+            let sealed = SealedPin(age::encrypt(&safe.identity.to_public(), plaintext).unwrap());
+            assert!(matches!(safe.open(&sealed), Err(SafeError::Open(_))), "{plaintext:?}");
+        }
+    }
+
+    #[test]
+    fn the_safe_shows_its_public_side_only() {
+        let (_directory, path, safe) = station();
+        let shown = format!("{safe:?}");
+        assert!(shown.starts_with("AgeSafe(age1"), "{shown}");
+        let file = std::fs::read_to_string(path).unwrap();
+        let secret = file.lines().last().unwrap();
+        assert!(secret.starts_with("AGE-SECRET-KEY-1"));
+        assert!(!shown.contains(&secret[16..]) && !shown.contains("SECRET"));
+    }
+
+    #[test]
+    fn a_damaged_identity_is_told_without_its_content_and_kept() {
+        let (_directory, path, _) = station();
+        let good = std::fs::read_to_string(&path).unwrap();
+        let cut = good.trim_end();
+        let twice = format!("{good}{good}");
+        let long = "#".repeat(20_000);
+        for bad in ["", "# nothing\n", &cut[..cut.len() - 1], &twice, "age1qqqq", "\u{0}", &long] {
+            std::fs::write(&path, bad).unwrap();
+            let reason = reason(&path);
+            assert!(!reason.contains("SECRET"), "{reason}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), bad, "it is not replaced");
+        }
+        std::fs::write(&path, [0xFF, 0xFE]).unwrap();
+        assert!(reason(&path).contains("UTF-8"));
+        assert!(!reason(path.parent().unwrap()).is_empty(), "a directory is no identity");
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_is_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("station.age");
+        std::fs::write(beside(&path, ".new"), "AGE-SECR").unwrap();
+        let safe = AgeSafe::open_or_create(&path).unwrap();
+        let sealed = safe.seal(&pin("70281946")).unwrap();
+        assert_eq!(AgeSafe::open_or_create(&path).unwrap().open(&sealed).unwrap().expose(), "70281946");
+        assert!(!beside(&path, ".new").exists());
+    }
+
+    #[test]
+    fn all_who_start_at_once_take_the_same_identity() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("made/by/us/station.age");
+        let safes: Vec<AgeSafe> = std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..8).map(|_| scope.spawn(|| AgeSafe::open_or_create(&path).unwrap())).collect();
+            lanes.into_iter().map(|lane| lane.join().unwrap()).collect()
+        });
+        let sealed = safes[0].seal(&pin("70281946")).unwrap();
+        for safe in &safes {
+            assert_eq!(safe.open(&sealed).unwrap().expose(), "70281946");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_identity() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_directory, path, _) = station();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        for exposed in [0o640, 0o604, 0o620, 0o777, 0o601] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(exposed)).unwrap();
+            assert!(reason(&path).contains(&format!("mode {exposed:04o}")), "{exposed:o}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        AgeSafe::open_or_create(&path).unwrap();
+    }
+}
