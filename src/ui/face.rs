@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::advice::Advised;
+use crate::advice::{Advice, Advised};
 
 use super::{Sheet, Ui};
 
@@ -27,8 +27,12 @@ pub struct Problem {
 impl Problem {
     /// The problem that an error is.
     pub fn of(error: &dyn Advised) -> Self {
-        let advice = error.advice();
-        Self { code: advice.code, message: sentence(&error.to_string()), next: advice.next, detail: None }
+        Self::from_row(error.advice(), &error.to_string())
+    }
+
+    /// A row of the catalogue with a message that says more than its sentence.
+    pub fn from_row(advice: &Advice, message: &str) -> Self {
+        Self { code: advice.code, message: sentence(message), next: advice.next, detail: None }
     }
 
     /// The problem, with its details set apart: the catalogue's own sentence, and `detail` for those who want to know.

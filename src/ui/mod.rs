@@ -23,6 +23,7 @@ pub use json::JsonLines;
 pub use log_lines::show_log;
 pub use plain::Plain;
 pub use sheet::{Block, Sheet};
+pub use streams::set_colours;
 pub use terminal::Terminal;
 
 /// A step of the flow, in its order.
@@ -169,6 +170,13 @@ pub enum Question {
     },
     /// Has the PIN reached its user (or the envelope)?
     HandedOver,
+    /// A passkey will be removed for good. Go on?
+    Remove {
+        /// Which one, and whose.
+        what: String,
+        /// Where it is: the tenant or the key.
+        place: String,
+    },
 }
 
 impl Question {
@@ -181,6 +189,7 @@ impl Question {
             }
             Self::SameKey { key } => format!("Nothing proves that {key} is the key you took out. Is it the same key?"),
             Self::HandedOver => "Has the PIN been handed over?".into(),
+            Self::Remove { what, place } => format!("{what} will be removed from {place} for good. Remove it?"),
         }
     }
 }

@@ -16,6 +16,12 @@ pub(super) fn talk(text: &str) {
     let _ = stream.flush();
 }
 
+/// Turns colours on or off, for both streams.
+pub fn set_colours(on: bool) {
+    console::set_colors_enabled(on);
+    console::set_colors_enabled_stderr(on);
+}
+
 /// A text from outside, made safe to show: control characters and those that turn the writing direction are replaced,
 /// so that neither a key nor a server can move the cursor or fake a line.
 pub(super) fn harmless(text: &str) -> String {
