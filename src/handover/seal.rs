@@ -2,8 +2,7 @@
 //!
 //! The identity is a file in age's own form (`AGE-SECRET-KEY-1…`), readable by its owner only, so that `age -d -i FILE` opens
 //! what keywright sealed. The plaintext is the PIN in UTF-8, filled up with zeros to 64 bytes as CTAP does it for a new PIN
-//! (CTAP 2.3 section 6.5.5.5): the length of a sealed PIN tells
-//! nothing.
+//! (CTAP 2.3 section 6.5.5.5), so that the length of a sealed PIN tells nothing.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
 use age::{Decryptor, x25519};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::handover::pin::{Safe, SafeError};
 use crate::secret::{Pin, SealedPin, private};
@@ -24,12 +23,17 @@ const PADDED: usize = 64;
 const MOST_SEALED: usize = 4096;
 /// No identity file is longer.
 const MOST_IDENTITY: u64 = 16 * 1024;
-/// Size of the buffer in which age collects plaintext.
-const AGE_CHUNK: usize = 64 * 1024;
+/// What is sealed and opened to overwrite a PIN.
+const BLANK: [u8; PADDED] = [0; PADDED];
 
 /// Seals to, and opens with, the identity of this station.
+///
+/// age collects plaintext in a buffer that it frees without wiping, and its cipher leaves blocks of it on the stack. So all
+/// that is done with a PIN is done once more with a blank: the same calls use the same frames and get the same pieces from
+/// the allocator. A test searches the memory of the process for what is left.
 pub struct AgeSafe {
     identity: x25519::Identity,
+    sealed_blank: Vec<u8>,
 }
 
 impl fmt::Debug for AgeSafe {
@@ -51,7 +55,9 @@ impl AgeSafe {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
             Err(error) => Err(error.to_string()),
         };
-        identity.map(|identity| Self { identity }).map_err(fault)
+        let identity = identity.map_err(fault)?;
+        let sealed_blank = encrypt(&identity, &BLANK)?;
+        Ok(Self { identity, sealed_blank })
     }
 }
 
@@ -60,26 +66,16 @@ impl Safe for AgeSafe {
         let mut padded = Zeroizing::new([0_u8; PADDED]);
         let room = padded.get_mut(..pin.expose().len()).ok_or_else(|| SafeError::Seal("it is too long".into()))?;
         room.copy_from_slice(pin.expose().as_bytes());
-        let sealed = age::encrypt(&self.identity.to_public(), padded.as_slice());
-        overwrite_what_age_freed();
-        sealed.map(SealedPin).map_err(|error| SafeError::Seal(error.to_string()))
+        let sealed = encrypt(&self.identity, &padded);
+        encrypt(&self.identity, &BLANK)?;
+        sealed.map(SealedPin)
     }
 
     fn open(&self, sealed: &SealedPin) -> Result<Pin, SafeError> {
-        let damaged = || SafeError::Open("it is damaged".into());
-        if sealed.0.len() > MOST_SEALED {
-            return Err(damaged());
-        }
-        let decryptor = Decryptor::new_buffered(sealed.0.as_slice()).map_err(|_| damaged())?;
-        let identity: &dyn age::Identity = &self.identity;
-        let mut reader = decryptor
-            .decrypt(iter::once(identity))
-            .map_err(|_| SafeError::Open("it was sealed by another station, or it is damaged".into()))?;
         let mut padded = Zeroizing::new([0_u8; PADDED]);
-        reader.read_exact(padded.as_mut_slice()).map_err(|_| damaged())?;
-        if !matches!(reader.read(&mut [0]), Ok(0)) {
-            return Err(damaged());
-        }
+        let done = decrypt(&self.identity, &sealed.0, &mut padded);
+        decrypt(&self.identity, &self.sealed_blank, &mut Zeroizing::new([0_u8; PADDED]))?;
+        done?;
         let length = padded.iter().position(|byte| *byte == 0).ok_or_else(damaged)?;
         let (text, fill) = padded.split_at_checked(length).ok_or_else(damaged)?;
         if fill.iter().any(|byte| *byte != 0) {
@@ -91,11 +87,28 @@ impl Safe for AgeSafe {
     }
 }
 
-/// age collects the plaintext in a buffer that it frees without wiping. The allocator gives the same piece to the next one who
-/// asks for its size: this does, and wipes it.
-fn overwrite_what_age_freed() {
-    let mut piece = vec![0xFF_u8; AGE_CHUNK];
-    piece.zeroize();
+fn damaged() -> SafeError {
+    SafeError::Open("it is damaged".into())
+}
+
+#[inline(never)]
+fn encrypt(identity: &x25519::Identity, padded: &[u8; PADDED]) -> Result<Vec<u8>, SafeError> {
+    age::encrypt(&identity.to_public(), padded).map_err(|error| SafeError::Seal(error.to_string()))
+}
+
+/// Into a buffer of the caller, because a buffer that is returned is a buffer that is copied.
+#[inline(never)]
+fn decrypt(identity: &x25519::Identity, sealed: &[u8], padded: &mut [u8; PADDED]) -> Result<(), SafeError> {
+    if sealed.len() > MOST_SEALED {
+        return Err(damaged());
+    }
+    let identity: &dyn age::Identity = identity;
+    let mut reader = Decryptor::new_buffered(sealed)
+        .map_err(|_| damaged())?
+        .decrypt(iter::once(identity))
+        .map_err(|_| SafeError::Open("it was sealed by another station, or it is damaged".into()))?;
+    reader.read_exact(padded).map_err(|_| damaged())?;
+    if matches!(reader.read(&mut [0]), Ok(0)) { Ok(()) } else { Err(damaged()) }
 }
 
 fn read(file: &File) -> Result<x25519::Identity, String> {
