@@ -39,7 +39,7 @@ pub struct Accepted {
 /// Judges: everything that WebAuthn level 3 section 7.1 asks, user verification required, and the attestation chain if
 /// a root is given. The error is the judge's own.
 pub fn judge(case: &Case<'_>) -> Result<Accepted, String> {
-    accept(case).map(|credential| Accepted { credential_id: credential.cred_id.clone().into() })
+    accept(case).map(|credential| Accepted { credential_id: credential.cred_id.clone() })
 }
 
 /// As [`judge`], but hands out the judge's own credential, with which assertions are verified.
