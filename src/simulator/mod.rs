@@ -1,3 +1,4 @@
-//! Rehearsal without hardware and without a tenant: the training key.
+//! Rehearsal without hardware and without a tenant: the training key and the training tenant.
 
 pub mod key;
+pub mod tenant;
