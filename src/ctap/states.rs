@@ -147,6 +147,11 @@ impl Pinned {
         self.authenticator
     }
 
+    /// The PIN alone; the link is closed.
+    pub fn into_pin(self) -> Pin {
+        self.pin
+    }
+
     /// A token for making one credential for `rp_id`.
     ///
     /// # Errors
@@ -274,6 +279,11 @@ impl Sealed {
     /// The authenticator alone; the PIN is forgotten.
     pub fn into_authenticator(self) -> Authenticator {
         self.authenticator
+    }
+
+    /// The PIN alone; the link is closed.
+    pub fn into_pin(self) -> Pin {
+        self.pin
     }
 
     /// Changes the PIN, which ends the state.

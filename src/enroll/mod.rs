@@ -1,1 +1,19 @@
 //! The heart: one enrolment from the box to the tenant. Imports traits, never an adapter.
+
+mod consent;
+mod desk;
+mod error;
+mod flow;
+mod naming;
+mod preflight;
+mod progress;
+mod replug;
+mod resume;
+mod stages;
+mod tenant;
+
+pub use consent::EraseConsent;
+pub use desk::{Desk, Generator, GeneratorSource, link_line};
+pub use error::{ALL, EnrolError};
+pub use flow::{Enrolment, Order, PinWishes, ResetPolicy};
+pub use replug::{is_blank, reset};

@@ -1,0 +1,172 @@
+//! What can end an enrolment, each with the state in which the key and the tenant are left.
+
+use crate::advice::{Advice, Advised};
+use crate::ctap::{CtapError, LinkError, Rung, Status};
+use crate::handover::pin::{PinRuleError, SafeError};
+use crate::identity::{Finding, IdentityError, RegisterError};
+use crate::ledger::{JobId, LedgerError};
+use crate::webauthn::AttestationError;
+
+/// Why an enrolment stopped.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The key or its link.
+    #[error(transparent)]
+    Key(#[from] CtapError),
+    /// The tenant.
+    #[error(transparent)]
+    Tenant(#[from] IdentityError),
+    /// The registration.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The safe.
+    #[error(transparent)]
+    Safe(#[from] SafeError),
+    /// No PIN fits the rules.
+    #[error(transparent)]
+    PinRule(#[from] PinRuleError),
+    /// What the key made is not what it should be.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// No key was put in.
+    #[error("no FIDO2 key is there")]
+    NoKey,
+    /// More than one key, and none was named.
+    #[error("{0} keys are there and none was chosen")]
+    SeveralKeys(usize),
+    /// The tenant's rules forbid it; the check says which.
+    #[error("{} [{}]", .0.sentence, .0.check)]
+    Policy(Finding),
+    /// This model cannot do what is needed.
+    #[error("this key cannot be enrolled: {0}")]
+    Unsuitable(String),
+    /// Wiping needs a yes and got none.
+    #[error("the key holds {0} and nobody agreed to wipe it")]
+    EraseConsent(String),
+    /// The key cannot force a PIN change and nobody agreed to that.
+    #[error("this key cannot force a PIN change and nobody agreed to hand it over like that")]
+    UnforcedPinConsent,
+    /// The key was not taken out in time.
+    #[error("the key was not taken out")]
+    NotRemoved,
+    /// The key was not put back in time.
+    #[error("the key was not put back")]
+    NotReturned,
+    /// Another key came back.
+    #[error("this is not the key that was meant ({})", rung_words(*.0))]
+    WrongKey(Option<Rung>),
+    /// Nothing proves it, and nobody could say.
+    #[error("nothing proves that this is the same key")]
+    IdentityUnknown,
+    /// Nobody touched the key.
+    #[error("the key was not touched in time")]
+    NoTouch,
+    /// The reset was reported as done, but the key is not blank.
+    #[error("the key says that it was reset, but it is not blank")]
+    NotBlank,
+    /// The key refused five random PINs.
+    #[error("the key refused {0} random PINs as too weak")]
+    WeakPins(u8),
+    /// The key refuses the temporary PIN of the journal.
+    #[error("the key does not know the temporary PIN of job {0}")]
+    PinUnknown(JobId),
+    /// The key is in the middle of another job.
+    #[error("this key belongs to job {job} for {upn}, which is registered but not handed over")]
+    KeyInJob {
+        /// The job.
+        job: JobId,
+        /// Its user.
+        upn: String,
+    },
+    /// A fresh challenge is past its life already, or every challenge ran out before its registration.
+    #[error("the challenge ran out before it could be used")]
+    StaleChallenge,
+    /// Registered, but the tenant does not list it.
+    #[error("the tenant took the passkey but does not list it")]
+    NotReadBack,
+    /// The PIN was shown, but nobody confirmed that it reached its user.
+    #[error("the PIN was not handed over")]
+    NotHandedOver,
+}
+
+fn rung_words(rung: Option<Rung>) -> &'static str {
+    match rung {
+        Some(Rung::Serial) => "its serial number differs",
+        Some(Rung::UsbSerial) => "its USB serial number differs",
+        Some(Rung::Port) => "it is in another port",
+        Some(Rung::Fingerprint) => "it is another model or firmware",
+        None => "so says the operator",
+    }
+}
+
+impl From<LinkError> for EnrolError {
+    fn from(error: LinkError) -> Self {
+        Self::Key(CtapError::Link(error))
+    }
+}
+
+impl EnrolError {
+    /// Names the two statuses of a missing touch for what they are; everything else stays as it is.
+    pub(super) fn touch(error: CtapError) -> Self {
+        match error {
+            CtapError::Status(Status::USER_ACTION_TIMEOUT | Status::ACTION_TIMEOUT) => Self::NoTouch,
+            other => Self::Key(other),
+        }
+    }
+}
+
+advice! {
+    NO_KEY: "key/none", Key, "No FIDO2 key is there.", "Put a key into the port or on the reader and run the command again.";
+    SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key.";
+    POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
+    UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
+    ERASE_CONSENT: "consent/erase", Person, "The key would lose what it holds and nobody agreed to that.", "Run the command in a terminal and answer the question, or add --yes if its content may go.";
+    UNFORCED_PIN_CONSENT: "consent/unforced-pin", Person, "This key cannot force a PIN change and nobody agreed to that; it was not changed.", "Use a key that can, or add --allow-unforced-pin and have the user change the PIN at once.";
+    NOT_REMOVED: "key/not-removed", Person, "The key was not taken out in time; it was not changed.", "Run the same command again and take the key out when asked.";
+    NOT_RETURNED: "key/not-returned", Person, "The key was not put back in time; it was not changed.", "Run the same command again and put the same key back when asked.";
+    WRONG_KEY: "key/wrong-key", Key, "Another key was put in; nothing on it was changed.", "Put the first key back and run the same command again.";
+    IDENTITY_UNKNOWN: "key/identity-unknown", Person, "Nothing proves that this is the same key; it was not changed.", "Run the command in a terminal and answer the question; use one port for both.";
+    NO_TOUCH: "key/no-touch", Person, "The key was not touched in time.", "Run the same command again and touch the key when it blinks.";
+    NOT_BLANK: "key/not-blank", Key, "The key says that it was reset but still has a PIN.", "Do not use this key.";
+    WEAK_PINS: "key/weak-pins", Key, "The key refused five random PINs as too weak.", "Try --pin-length 10 or --pin-alphabet safe.";
+    PIN_UNKNOWN: "key/pin-unknown", Key, "The key does not know the temporary PIN of this job.", "Start over with `keywright enroll USER --reset always`.";
+    KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`, or remove its passkey with `keywright passkeys remove`.";
+    STALE_CHALLENGE: "tenant/stale-challenge", Tenant, "The tenant's challenge ran out before it could be used.", "Check the clock of this machine, then run the same command again.";
+    NOT_READ_BACK: "tenant/not-read-back", Tenant, "The tenant took the passkey but does not list it yet.", "Run the same command again in a few minutes: it asks the tenant before anything else.";
+    NOT_HANDED_OVER: "job/not-handed-over", Person, "The PIN was not handed over; the key is registered and the PIN is kept, sealed.", "Run the same command again to see the PIN once more.";
+}
+
+impl Advised for EnrolError {
+    fn advice(&self) -> &'static Advice {
+        match self {
+            Self::Key(error) => error.advice(),
+            Self::Tenant(error) => error.advice(),
+            Self::Register(error) => error.advice(),
+            Self::Ledger(error) => error.advice(),
+            Self::Safe(error) => error.advice(),
+            Self::PinRule(error) => error.advice(),
+            Self::Attestation(error) => error.advice(),
+            Self::NoKey => &NO_KEY,
+            Self::SeveralKeys(_) => &SEVERAL_KEYS,
+            Self::Policy(_) => &POLICY,
+            Self::Unsuitable(_) => &UNSUITABLE,
+            Self::EraseConsent(_) => &ERASE_CONSENT,
+            Self::UnforcedPinConsent => &UNFORCED_PIN_CONSENT,
+            Self::NotRemoved => &NOT_REMOVED,
+            Self::NotReturned => &NOT_RETURNED,
+            Self::WrongKey(_) => &WRONG_KEY,
+            Self::IdentityUnknown => &IDENTITY_UNKNOWN,
+            Self::NoTouch => &NO_TOUCH,
+            Self::NotBlank => &NOT_BLANK,
+            Self::WeakPins(_) => &WEAK_PINS,
+            Self::PinUnknown(_) => &PIN_UNKNOWN,
+            Self::KeyInJob { .. } => &KEY_IN_JOB,
+            Self::StaleChallenge => &STALE_CHALLENGE,
+            Self::NotReadBack => &NOT_READ_BACK,
+            Self::NotHandedOver => &NOT_HANDED_OVER,
+        }
+    }
+}

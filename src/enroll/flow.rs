@@ -1,0 +1,246 @@
+//! One enrolment as a walk over stages. A stage owns what proves that it may run (a blank key, a key whose PIN is
+//! known, a verified registration) and names the stage that follows; every act stands in the journal before it happens.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::consent::EraseConsent;
+use super::desk::Desk;
+use super::error::EnrolError;
+use super::progress::{Phase, Progress};
+use crate::advice::Advised;
+use crate::ctap::{Authenticator, Blank, CtapError, Pinned, Sealed};
+use crate::handover::pin::{Alphabet, Safe};
+use crate::identity::{IdentityProvider, Offer, RegisterError, Registration, User};
+use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, Ticket};
+use crate::secret::{Pin, SealedPin};
+use crate::ui::{Event, Step, Summary};
+
+/// Passkeys made in one run at most: a new one is made only when a challenge ran out under way.
+const MAKES: u8 = 3;
+
+/// When a key is wiped first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResetPolicy {
+    /// Unless it is fresh from the box.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all: a key that is not fresh is refused.
+    Never,
+}
+
+/// Wishes for the temporary PIN; the key's own limits come on top.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PinWishes {
+    /// What it is made of.
+    pub alphabet: Alphabet,
+    /// Fewest characters; 0 for no wish.
+    pub minimum: usize,
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// User principal name or object id.
+    pub user: String,
+    /// When to wipe.
+    pub reset: ResetPolicy,
+    /// Losing what a used key holds was agreed to on the command line.
+    pub erase_agreed: bool,
+    /// A key that cannot force a PIN change was agreed to on the command line.
+    pub unforced_pin_agreed: bool,
+    /// Name of the passkey in the tenant; `None` for model and serial number.
+    pub display_name: Option<String>,
+    /// Wishes for the temporary PIN.
+    pub pin: PinWishes,
+    /// A longer life for the challenge than the tenant's default.
+    pub challenge_life: Option<Duration>,
+}
+
+/// Everything that one enrolment needs.
+pub struct Enrolment<'a> {
+    /// Ports, readers and the person.
+    pub desk: Desk<'a>,
+    /// The tenant.
+    pub provider: &'a mut dyn IdentityProvider,
+    /// The record.
+    pub ledger: &'a mut dyn Ledger,
+    /// Seals PINs.
+    pub safe: &'a dyn Safe,
+    /// Name of the tenant, for the record.
+    pub tenant: String,
+    /// Who runs this, for the record.
+    pub operator: String,
+}
+
+impl fmt::Debug for Enrolment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enrolment").field("desk", &self.desk).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+/// The job at hand.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) id: JobId,
+    pub(super) order: NewJob,
+    pub(super) user: User,
+    pub(super) model: String,
+}
+
+/// A key whose passkey is made: sealed, or (with consent) not.
+pub(super) enum Finished {
+    Sealed(Sealed),
+    Unforced(Pinned),
+}
+
+/// Whether the key was wiped by this job, or only looked fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    Wiped,
+    Claimed,
+}
+
+/// What follows an undone registration.
+#[derive(Debug)]
+pub(super) enum Then {
+    Remake,
+    Stop(EnrolError),
+}
+
+/// The next thing to do, with what it needs.
+pub(super) enum Stage {
+    Erase(Authenticator, EraseConsent),
+    SetPin(Blank, Freshness),
+    Make(Pinned, Option<Offer>),
+    Clean(Pinned, Then),
+    Seal(Pinned, Registration),
+    Register { key: Option<Finished>, registration: Registration, ask_first: bool },
+    Undo(Option<Finished>, Then),
+    HandOver { registration: Registration, method: String, pin: Option<Pin> },
+}
+
+impl Enrolment<'_> {
+    /// Enrols a key for a user, or finishes what an earlier run left open for the same user. With
+    /// [`ResetPolicy::Always`] it starts anew; the older job ends when its key is wiped for this one.
+    ///
+    /// # Errors
+    /// [`EnrolError`]; what was begun can be resumed.
+    pub fn run(&mut self, order: &Order) -> Result<Summary, EnrolError> {
+        let user = self.provider.user(&order.user)?;
+        match self.unfinished(&user)? {
+            Some(job) if order.reset != ResetPolicy::Always => self.resume_job(job.id, user, order),
+            _ => self.start(user, order),
+        }
+    }
+
+    /// Finishes an unfinished job.
+    ///
+    /// # Errors
+    /// What [`Enrolment::run`] can return.
+    pub fn resume(&mut self, id: JobId, order: &Order) -> Result<Summary, EnrolError> {
+        let job = self.ledger.claim(id)?;
+        let user = self.provider.user(&job.order.user_id)?;
+        self.resume_job(id, user, order)
+    }
+
+    pub(super) fn start(&mut self, user: User, order: &Order) -> Result<Summary, EnrolError> {
+        self.begins(Step::Preflight);
+        let key = self.desk.find_key()?;
+        let (work, stage) = self.preflight(key, user, order)?;
+        self.drive(&work, order, stage)
+    }
+
+    /// Walks the stages to the end. A job that changed nothing does not stay open.
+    pub(super) fn drive(&mut self, work: &Work, order: &Order, mut stage: Stage) -> Result<Summary, EnrolError> {
+        let mut makes = 0_u8;
+        loop {
+            if matches!(stage, Stage::Make(..)) {
+                makes = makes.saturating_add(1);
+                if makes > MAKES {
+                    return Err(EnrolError::StaleChallenge);
+                }
+            }
+            let next = match stage {
+                Stage::HandOver { registration, method, pin } => return self.hand_over(work, &registration, method, pin),
+                Stage::Erase(key, consent) => self.erase(work, key, &consent),
+                Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),
+                Stage::Make(pinned, offer) => self.make(work, order, pinned, offer),
+                Stage::Clean(pinned, then) => self.clean(work, pinned, then),
+                Stage::Seal(pinned, registration) => self.seal(work, order, pinned, registration),
+                Stage::Register { key, registration, ask_first } => self.register(work, key, registration, ask_first),
+                Stage::Undo(key, then) => self.undo(work, order, key, then),
+            };
+            stage = match next {
+                Ok(stage) => stage,
+                Err(error) => {
+                    self.desk.tell(&Event::KeyIdle);
+                    self.end_if_untouched(work.id);
+                    return Err(error);
+                }
+            };
+        }
+    }
+
+    fn end_if_untouched(&mut self, job: JobId) {
+        let untouched = self.ledger.entries(job).is_ok_and(|entries| Progress::of(&entries).phase == Phase::Untouched);
+        if untouched && let Err(error) = self.ledger.close(job, JobState::Ended) {
+            log::warn!("job {job} changed nothing but could not be ended: {error}");
+        }
+    }
+
+    pub(super) fn unfinished(&mut self, user: &User) -> Result<Option<Job>, EnrolError> {
+        let open = self.ledger.jobs(Some(JobState::Open))?;
+        Ok(open.into_iter().find(|job| job.order.user_id == user.id && job.order.tenant == self.tenant))
+    }
+
+    /// Writes the intent, acts, writes the outcome. An act without its row does not happen.
+    pub(super) fn journaled<T>(
+        &mut self,
+        job: JobId,
+        intent: &Intent,
+        pin: Option<&SealedPin>,
+        act: impl FnOnce(&mut Self) -> Result<(T, Outcome), EnrolError>,
+    ) -> Result<T, EnrolError> {
+        let ticket = self.ledger.before(job, intent, pin)?;
+        match act(self) {
+            Ok((value, outcome)) => {
+                self.ledger.after(ticket, &outcome)?;
+                Ok(value)
+            }
+            Err(error) => Err(self.record_failure(ticket, error)),
+        }
+    }
+
+    /// Records how an act failed and hands the error on; a ledger that fails as well must not hide the first reason.
+    pub(super) fn record_failure(&mut self, ticket: Ticket, error: EnrolError) -> EnrolError {
+        if let Err(second) = self.ledger.after(ticket, &outcome_of(&error)) {
+            log::warn!("the outcome could not be written down: {second}");
+        }
+        error
+    }
+
+    pub(super) fn begins(&self, step: Step) {
+        self.desk.tell(&Event::StepBegins { step });
+    }
+
+    pub(super) fn done(&self, step: Step, note: impl Into<String>) {
+        self.desk.tell(&Event::KeyIdle);
+        self.desk.tell(&Event::StepDone { step, note: note.into() });
+    }
+}
+
+/// A status byte means that the key refused and nothing changed; anything else on the link leaves it open.
+fn outcome_of(error: &EnrolError) -> Outcome {
+    let (code, sentence) = (error.advice().code.to_owned(), error.to_string());
+    let unsure = matches!(
+        error,
+        EnrolError::Key(CtapError::Link(_) | CtapError::Reply(_))
+            | EnrolError::NotBlank
+            | EnrolError::Attestation(_)
+            | EnrolError::Register(RegisterError::Unknown(_))
+    );
+    if unsure { Outcome::Unknown { code, sentence } } else { Outcome::Failed { code, sentence } }
+}

@@ -1,0 +1,126 @@
+//! Out and in again: the reset needs a fresh power-up, and the key that comes back has to be the key that went out.
+//!
+//! The handle is closed before the wait (an open one resets a card behind our back), the reset window counts from the
+//! arrival, and the identity ladder decides (ctap2.md sections 3.1 and 4.11: `KeyIdentity::compare`).
+
+use std::time::Duration;
+
+use super::consent::EraseConsent;
+use super::desk::{Desk, link_line};
+use super::error::EnrolError;
+use crate::ctap::{Authenticator, Change, CtapError, KeyIdentity, Link, LinkKind, Look, PowerCycle, Sameness};
+use crate::ui::{Answer, Event, Question};
+
+/// The spec's reset window. Older YubiKeys have five seconds, so people are told five.
+const WINDOW: Duration = Duration::from_secs(5);
+/// A window that was missed gives a new chance this often.
+const CHANCES: u8 = 3;
+
+/// Resets a key: power-up, proof that it is the same key, then the reset itself. `before_reset` runs when the key has
+/// been proven and nothing has been sent yet; if it fails, nothing is sent.
+///
+/// # Errors
+/// [`EnrolError`]; unless it is [`EnrolError::Key`] or [`EnrolError::NotBlank`] the key was not changed.
+pub fn reset(
+    desk: &mut Desk<'_>,
+    key: Authenticator,
+    identity: &KeyIdentity,
+    _consent: &EraseConsent,
+    before_reset: &mut dyn FnMut() -> Result<(), EnrolError>,
+) -> Result<Authenticator, EnrolError> {
+    let mut key = key;
+    let mut announced = false;
+    for _ in 0..CHANCES {
+        key = power_up(desk, key, identity)?;
+        if !announced {
+            before_reset()?;
+            announced = true;
+        }
+        match key.reset() {
+            Ok(()) => {
+                desk.tell(&Event::KeyIdle);
+                return if is_blank(&key) { Ok(key) } else { Err(EnrolError::NotBlank) };
+            }
+            Err(CtapError::ResetWindowMissed) => {
+                desk.tell(&Event::NewChance { reason: "the key was in for too long before the reset was asked for".into() });
+            }
+            Err(error) => {
+                desk.tell(&Event::KeyIdle);
+                return Err(EnrolError::touch(error));
+            }
+        }
+    }
+    Err(CtapError::ResetWindowMissed.into())
+}
+
+/// No PIN is set.
+pub fn is_blank(key: &Authenticator) -> bool {
+    key.info().client_pin() == Some(false)
+}
+
+fn power_up(desk: &mut Desk<'_>, mut key: Authenticator, identity: &KeyIdentity) -> Result<Authenticator, EnrolError> {
+    let link = key.link().clone();
+    if link.kind == LinkKind::SmartCard && key.power_cycle()? == PowerCycle::Done {
+        return same(desk, key, identity, Look::Replug);
+    }
+    drop(key);
+    let reader = link.kind != LinkKind::Usb;
+    desk.tell(&Event::RemoveKey { reader });
+    wait_for_removal(desk, &link)?;
+    desk.tell(&Event::ReturnKey { reader, window: WINDOW });
+    let back = wait_for_return(desk, link.kind)?;
+    let key = desk.open_settling(&back)?;
+    same(desk, key, identity, Look::Replug)
+}
+
+fn wait_for_removal(desk: &mut Desk<'_>, link: &Link) -> Result<(), EnrolError> {
+    let until = desk.clock.monotonic().saturating_add(desk.patience);
+    loop {
+        let left = until.saturating_sub(desk.clock.monotonic());
+        if left.is_zero() {
+            return Err(EnrolError::NotRemoved);
+        }
+        match desk.bus.wait(left, &desk.cancel)? {
+            Some(Change::Removed(gone)) if gone.path == link.path => return Ok(()),
+            Some(_) => {}
+            None => return Err(EnrolError::NotRemoved),
+        }
+    }
+}
+
+fn wait_for_return(desk: &mut Desk<'_>, kind: LinkKind) -> Result<Link, EnrolError> {
+    let until = desk.clock.monotonic().saturating_add(desk.patience);
+    loop {
+        let left = until.saturating_sub(desk.clock.monotonic());
+        if left.is_zero() {
+            return Err(EnrolError::NotReturned);
+        }
+        match desk.bus.wait(left, &desk.cancel)? {
+            Some(Change::Arrived { link, .. }) if link.kind == kind => return Ok(link),
+            Some(_) => {}
+            None => return Err(EnrolError::NotReturned),
+        }
+    }
+}
+
+/// Lets only the same key pass: the ladder decides, a person where it cannot.
+///
+/// # Errors
+/// [`EnrolError::WrongKey`], or [`EnrolError::IdentityUnknown`] if nobody is there to ask.
+pub(super) fn same(
+    desk: &Desk<'_>,
+    mut key: Authenticator,
+    before: &KeyIdentity,
+    look: Look,
+) -> Result<Authenticator, EnrolError> {
+    let now = key.identity()?;
+    match now.compare(before, look) {
+        Sameness::Same(_) => Ok(key),
+        Sameness::Different(rung) => Err(EnrolError::WrongKey(Some(rung))),
+        Sameness::Unknown => match desk.ui.ask(&Question::SameKey { key: link_line(key.link()) }) {
+            Some(Answer::Yes) => Ok(key),
+            Some(Answer::No) => Err(EnrolError::WrongKey(None)),
+            None => Err(EnrolError::IdentityUnknown),
+        },
+    }
+}

@@ -1,0 +1,139 @@
+//! Taking up an unfinished job: the journal says where it stopped, the key and the tenant say what is true.
+
+use super::EnrolError;
+use super::consent::EraseConsent;
+use super::flow::{Enrolment, Finished, Freshness, Order, Stage, Then, Work};
+use super::preflight::model_name;
+use super::progress::{Phase, Progress};
+use super::replug::{is_blank, same};
+use super::stages::blank;
+use crate::ctap::{Authenticator, Blank, CtapError, Failed, Look, Pinned, Sameness, Sealed, Status};
+use crate::identity::User;
+use crate::ledger::{JobId, JobState};
+use crate::ui::{Event, Summary};
+
+/// With fewer tries than this left no stored PIN is tried: the last ones belong to the key's user.
+const LEAST_RETRIES: u8 = 4;
+
+/// The job's key as it was found, with its temporary PIN if that still works.
+pub(super) enum Found {
+    Blank(Blank),
+    Pinned(Pinned),
+    Sealed(Sealed),
+    /// It has a PIN, but none of the job's.
+    Foreign(Authenticator),
+}
+
+impl Enrolment<'_> {
+    pub(super) fn resume_job(&mut self, id: JobId, user: User, order: &Order) -> Result<Summary, EnrolError> {
+        let job = self.ledger.claim(id)?;
+        let progress = Progress::of(&self.ledger.entries(job.id)?);
+        self.desk.tell(&Event::Resuming { job: job.id.0, upn: user.upn.clone(), state: progress.words().into() });
+        let work = Work { id: job.id, model: "Security key".into(), order: job.order, user };
+        let stage = match progress.phase {
+            Phase::Untouched => {
+                self.ledger.close(work.id, JobState::Ended)?;
+                return self.start(work.user, order);
+            }
+            Phase::Registered(registration, method) => Stage::HandOver { registration, method, pin: None },
+            Phase::RegisterUnsure(registration) | Phase::Sealed(registration) => {
+                Stage::Register { key: None, registration, ask_first: true }
+            }
+            phase => self.stage_with_key(&work, order, phase)?,
+        };
+        self.drive(&work, order, stage)
+    }
+
+    /// The stage for a phase that needs the key in hand.
+    fn stage_with_key(&mut self, work: &Work, order: &Order, phase: Phase) -> Result<Stage, EnrolError> {
+        let found = self.found_key(work)?;
+        let stage = match (found, phase) {
+            (Found::Blank(blank), _) => Stage::SetPin(blank, Freshness::Claimed),
+            (Found::Foreign(key), Phase::EraseUnsure | Phase::PinUnsure) => self.erase_again(work, order, key)?,
+            (Found::Foreign(_), _) => return Err(EnrolError::PinUnknown(work.id)),
+            (Found::Sealed(sealed), Phase::SealUnsure(registration)) => {
+                Stage::Register { key: Some(Finished::Sealed(sealed)), registration, ask_first: false }
+            }
+            (Found::Sealed(sealed), _) => Stage::Undo(Some(Finished::Sealed(sealed)), Then::Remake),
+            (Found::Pinned(pinned), Phase::Made(registration) | Phase::SealUnsure(registration))
+                if self.desk.clock.now() < registration.expires =>
+            {
+                return Ok(Stage::Seal(pinned, registration));
+            }
+            (Found::Pinned(pinned), Phase::PinUnsure | Phase::PinSet | Phase::EraseUnsure | Phase::Blank) => {
+                self.make_again(work, order, pinned)?
+            }
+            (Found::Pinned(pinned), _) => Stage::Clean(pinned, Then::Remake),
+        };
+        Ok(stage)
+    }
+
+    /// The tenant's rules may have changed since: they are checked again before the touch.
+    fn make_again(&mut self, work: &Work, order: &Order, pinned: Pinned) -> Result<Stage, EnrolError> {
+        let offer = self.tenant_allows(&work.user, pinned.info(), order)?;
+        match self.no_strangers(order, pinned, Freshness::Claimed)? {
+            Stage::Make(pinned, _) => Ok(Stage::Make(pinned, Some(offer))),
+            other => Ok(other),
+        }
+    }
+
+    /// The wipe was agreed to for this very key, but the key that is there has a PIN that this job did not set.
+    fn erase_again(&mut self, work: &Work, order: &Order, key: Authenticator) -> Result<Stage, EnrolError> {
+        let key = same(&self.desk, key, &work.order.key, Look::Later)?;
+        let consent = EraseConsent::obtain(&self.desk, &key, order.erase_agreed)?;
+        Ok(Stage::Erase(key, consent))
+    }
+
+    /// Finds the job's key. Where no serial number proves it, a temporary PIN that works does.
+    pub(super) fn found_key(&mut self, work: &Work) -> Result<Found, EnrolError> {
+        let mut key = self.desk.find_key()?;
+        if let Sameness::Different(rung) = key.identity()?.compare(&work.order.key, Look::Later) {
+            return Err(EnrolError::WrongKey(Some(rung)));
+        }
+        self.desk.tell(&Event::KeyFound {
+            name: model_name(&key),
+            serial: work.order.key.shown_serial().map(Into::into),
+            aaguid: work.order.key.aaguid.to_string(),
+        });
+        if is_blank(&key) {
+            return Ok(Found::Blank(blank(key)?));
+        }
+        let pins = Progress::of(&self.ledger.entries(work.id)?).pins;
+        if key.info().change_forced() {
+            let key = same(&self.desk, key, &work.order.key, Look::Later)?;
+            let pin = self.kept_pin(work.id, pins.last().copied())?;
+            return Ok(Sealed::resume(key, pin).map_or_else(Found::Foreign, Found::Sealed));
+        }
+        for number in pins {
+            if key.pin_retries()?.left < LEAST_RETRIES {
+                break;
+            }
+            let pin = self.kept_pin(work.id, Some(number))?;
+            match Pinned::unlock(key, pin) {
+                Ok(pinned) => return Ok(Found::Pinned(pinned)),
+                Err(Failed { state, error: CtapError::Status(Status::PIN_INVALID) }) => key = state,
+                Err(Failed { error, .. }) => return Err(error.into()),
+            }
+        }
+        Ok(Found::Foreign(key))
+    }
+
+    /// Ends a job that will not be finished. Its key has to be wiped before it is used again.
+    ///
+    /// # Errors
+    /// [`EnrolError::KeyInJob`] if the tenant holds its passkey: that one has to be removed first.
+    pub fn abandon(&mut self, id: JobId) -> Result<(), EnrolError> {
+        let job = self.ledger.claim(id)?;
+        let held = match Progress::of(&self.ledger.entries(id)?).phase {
+            Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) => {
+                let user = self.provider.user(&job.order.user_id)?;
+                self.provider.find(&user, &registration.credential_id)?.is_some()
+            }
+            _ => false,
+        };
+        if held {
+            return Err(EnrolError::KeyInJob { job: id, upn: job.order.upn });
+        }
+        Ok(self.ledger.close(id, JobState::Ended)?)
+    }
+}

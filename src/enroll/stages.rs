@@ -1,0 +1,278 @@
+//! The stages that change the key: wipe, PIN, passkey, seal.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::EnrolError;
+use super::consent::EraseConsent;
+use super::flow::{Enrolment, Finished, Freshness, Order, Stage, Then, Work};
+use super::replug;
+use crate::ctap::{Authenticator, Blank, CtapError, Failed, Info, NewCredential, Pinned, SealOutcome, Sealed, Status};
+use crate::handover::pin::PinTerms;
+use crate::identity::{Offer, Registration};
+use crate::ledger::{Intent, JobState, Outcome};
+use crate::secret::Pin;
+use crate::ui::Step;
+use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected};
+
+/// Draws that a key may refuse as weak (design section 5).
+const DRAWS: u8 = 5;
+/// A challenge with less life than this is fetched anew before the touch (design section 4).
+const LEAST_LIFE: Duration = Duration::from_mins(2);
+
+impl Enrolment<'_> {
+    pub(super) fn erase(&mut self, work: &Work, key: Authenticator, consent: &EraseConsent) -> Result<Stage, EnrolError> {
+        self.begins(Step::Erase);
+        let intent = consent.intent();
+        let mut ticket = None;
+        let ledger = &mut *self.ledger;
+        let wiped = replug::reset(&mut self.desk, key, &work.order.key, consent, &mut || {
+            ticket = Some(ledger.before(work.id, &intent, None)?);
+            Ok(())
+        });
+        match (wiped, ticket) {
+            (Ok(key), Some(ticket)) => {
+                self.ledger.after(ticket, &Outcome::Done)?;
+                self.end_superseded(work)?;
+                self.done(Step::Erase, "the key is blank");
+                blank(key).map(|blank| Stage::SetPin(blank, Freshness::Wiped))
+            }
+            (Ok(_), None) => Err(EnrolError::NotBlank),
+            (Err(error), Some(ticket)) => Err(self.record_failure(ticket, error)),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// What other jobs had put on this key is gone with the wipe.
+    fn end_superseded(&mut self, work: &Work) -> Result<(), EnrolError> {
+        for job in self.jobs_of_key(&work.order.key)? {
+            if job.id != work.id && !self.is_registered(job.id)? {
+                self.ledger.claim(job.id)?;
+                self.ledger.close(job.id, JobState::Ended)?;
+                self.desk.notice(format!("job {} for {} was ended: its key was wiped for this one", job.id, job.order.upn));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_pin(
+        &mut self,
+        work: &Work,
+        order: &Order,
+        mut blank: Blank,
+        freshness: Freshness,
+    ) -> Result<Stage, EnrolError> {
+        self.begins(Step::Pin);
+        for draw in 1..=DRAWS {
+            let pin = self.draw(work, order, blank.info())?;
+            let sealed = self.safe.seal(&pin)?;
+            let ticket = self.ledger.before(work.id, &Intent::SetPin { draw }, Some(&sealed))?;
+            match blank.set_pin(pin) {
+                Ok(pinned) => {
+                    self.ledger.after(ticket, &Outcome::Done)?;
+                    self.done(Step::Pin, "the key has a temporary PIN");
+                    return self.no_strangers(order, pinned, freshness);
+                }
+                Err(Failed { state, error }) => {
+                    let weak = error == CtapError::Status(Status::PIN_POLICY_VIOLATION);
+                    let error = self.record_failure(ticket, EnrolError::Key(error));
+                    if !weak {
+                        return Err(error);
+                    }
+                    blank = state;
+                }
+            }
+        }
+        Err(EnrolError::WeakPins(DRAWS))
+    }
+
+    fn draw(&mut self, work: &Work, order: &Order, info: &Info) -> Result<Pin, EnrolError> {
+        let avoid = [work.user.upn.as_str(), work.order.key.shown_serial().unwrap_or_default()];
+        Ok(pin_terms(order, info, &avoid).draw(&mut *(self.desk.generators)())?)
+    }
+
+    /// A key that only looked fresh may hold somebody's passkeys, which only its PIN tells: those need a consent as well.
+    pub(super) fn no_strangers(&mut self, order: &Order, mut pinned: Pinned, freshness: Freshness) -> Result<Stage, EnrolError> {
+        if freshness == Freshness::Wiped || !pinned.info().can_manage_credentials() {
+            return Ok(Stage::Make(pinned, None));
+        }
+        let token = pinned.token_for_credentials()?;
+        let existing = pinned.credentials(token)?.metadata()?.existing;
+        if existing == 0 {
+            return Ok(Stage::Make(pinned, None));
+        }
+        let key = pinned.into_authenticator();
+        let consent = EraseConsent::ask(&self.desk, &key, format!("{existing} passkeys"), order.erase_agreed)?;
+        Ok(Stage::Erase(key, consent))
+    }
+
+    pub(super) fn make(
+        &mut self,
+        work: &Work,
+        order: &Order,
+        mut pinned: Pinned,
+        offer: Option<Offer>,
+    ) -> Result<Stage, EnrolError> {
+        self.begins(Step::Make);
+        let offer = match offer {
+            Some(offer) if offer.life_left(self.desk.clock.now()) >= LEAST_LIFE => offer,
+            _ => self.provider.creation_options(&work.user, order.challenge_life)?,
+        };
+        if offer.life_left(self.desk.clock.now()).is_zero() {
+            return Err(EnrolError::StaleChallenge);
+        }
+        let client_data = ClientData::create(&offer.options);
+        let request = new_credential(&offer.options, client_data.hash());
+        let intent =
+            Intent::Make { challenge_sha256: hex(&Sha256::digest(offer.options.challenge.as_bytes())), expires: offer.expires };
+        let token = pinned.token_for_make(&offer.options.rp.id)?;
+        let registration = self.journaled(work.id, &intent, None, |this| {
+            let attested = pinned.make_credential(token, &request).map_err(EnrolError::touch)?;
+            this.done(Step::Make, "the key made a passkey");
+            this.begins(Step::Verify);
+            let object = AttestationObject::from_parts(&attested.fmt, &attested.att_stmt, &attested.auth_data);
+            let expected = Expected::new(&offer.options, &client_data, pinned.info().aaguid);
+            let verified = object.verify(&expected)?;
+            let registration = Registration {
+                display_name: work.order.display_name.clone(),
+                credential_id: verified.credential_id.clone(),
+                attestation_object: object.into_bytes(),
+                client_data_json: client_data.into_bytes(),
+                expires: offer.expires,
+            };
+            Ok((registration.clone(), Outcome::Made { registration }))
+        })?;
+        self.done(Step::Verify, "the passkey and its attestation are sound");
+        Ok(Stage::Seal(pinned, registration))
+    }
+
+    /// Deletes what must not stay on the key; a key that cannot delete is wiped again.
+    pub(super) fn clean(&mut self, work: &Work, mut pinned: Pinned, then: Then) -> Result<Stage, EnrolError> {
+        if !pinned.info().can_manage_credentials() {
+            self.desk.notice("this key cannot delete a single passkey, so it is wiped once more");
+            let wiped = self.erase(work, pinned.into_authenticator(), &EraseConsent::own_work())?;
+            return match then {
+                Then::Remake => Ok(wiped),
+                Then::Stop(reason) => {
+                    self.ledger.close(work.id, JobState::Ended)?;
+                    Err(reason)
+                }
+            };
+        }
+        let token = pinned.token_for_credentials()?;
+        let intent = Intent::DeleteCredential { credential_id: None };
+        self.journaled(work.id, &intent, None, |_| {
+            let mut credentials = pinned.credentials(token)?;
+            for found in credentials.credentials(&Sha256::digest(work.order.rp_id.as_bytes()).into())? {
+                if found.user.id == work.order.user_handle {
+                    credentials.delete(&found.id)?;
+                }
+            }
+            Ok(((), Outcome::Done))
+        })?;
+        match then {
+            Then::Remake => Ok(Stage::Make(pinned, None)),
+            Then::Stop(reason) => Err(reason),
+        }
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        work: &Work,
+        order: &Order,
+        mut pinned: Pinned,
+        registration: Registration,
+    ) -> Result<Stage, EnrolError> {
+        self.begins(Step::Seal);
+        let token = if pinned.info().can_force_pin_change() { Some(pinned.token_for_config()?) } else { None };
+        let ticket = self.ledger.before(work.id, &Intent::Seal, None)?;
+        let outcome = match token {
+            None => Ok(SealOutcome::NotSupported(pinned)),
+            Some(token) => pinned.seal(token),
+        };
+        let key = match outcome {
+            Ok(SealOutcome::Sealed(sealed)) => Finished::Sealed(sealed),
+            Ok(SealOutcome::NotSupported(pinned)) => Finished::Unforced(pinned),
+            // It took the command, but getInfo does not show it: what counts is what the key does.
+            Err(Failed { state, error: CtapError::NotForced }) => Finished::Unforced(state),
+            Err(Failed { error, .. }) => return Err(self.record_failure(ticket, EnrolError::Key(error))),
+        };
+        let effective = matches!(key, Finished::Sealed(_));
+        self.ledger.after(ticket, &Outcome::Sealed { effective })?;
+        if effective {
+            self.done(Step::Seal, "the PIN must be changed before the key can be used");
+        } else if work.order.unforced_pin_consent || order.unforced_pin_agreed {
+            self.done(Step::Seal, "this key cannot force a PIN change: the temporary PIN stays valid until it is changed");
+        } else {
+            return Ok(Stage::Undo(Some(key), Then::Stop(EnrolError::UnforcedPinConsent)));
+        }
+        Ok(Stage::Register { key: Some(key), registration, ask_first: false })
+    }
+
+    /// Gives a sealed key a new temporary PIN, which clears the forced change, so that it can be worked on again.
+    pub(super) fn reopen(&mut self, work: &Work, order: &Order, mut sealed: Sealed) -> Result<Pinned, EnrolError> {
+        for draw in 1..=DRAWS {
+            let pin = self.draw(work, order, sealed.info())?;
+            let copy = self.safe.seal(&pin)?;
+            let ticket = self.ledger.before(work.id, &Intent::ReplacePin { draw }, Some(&copy))?;
+            match sealed.replace_pin(pin) {
+                Ok(pinned) => {
+                    self.ledger.after(ticket, &Outcome::Done)?;
+                    return Ok(pinned);
+                }
+                Err(Failed { state, error }) => {
+                    let weak = error == CtapError::Status(Status::PIN_POLICY_VIOLATION);
+                    let error = self.record_failure(ticket, EnrolError::Key(error));
+                    if !weak {
+                        return Err(error);
+                    }
+                    sealed = state;
+                }
+            }
+        }
+        Err(EnrolError::WeakPins(DRAWS))
+    }
+}
+
+/// The rules for a temporary PIN on this key.
+pub(super) fn pin_terms<'a>(order: &Order, info: &Info, avoid: &'a [&'a str]) -> PinTerms<'a> {
+    PinTerms {
+        alphabet: order.pin.alphabet,
+        key_minimum: info.min_pin_length(),
+        key_maximum: info.max_pin_length(),
+        profile_minimum: order.pin.minimum,
+        avoid,
+    }
+}
+
+/// A key that must be blank by now.
+pub(super) fn blank(key: Authenticator) -> Result<Blank, EnrolError> {
+    Blank::new(key).map_err(|_| EnrolError::NotBlank)
+}
+
+/// What Entra ID's options come to on the key: a resident key under the PIN, packed attestation first.
+fn new_credential(options: &CreationOptions, client_data_hash: [u8; 32]) -> NewCredential {
+    NewCredential {
+        client_data_hash,
+        rp_id: options.rp.id.clone(),
+        rp_name: options.rp.name.clone(),
+        user_id: options.user.id.clone(),
+        user_name: options.user.name.clone(),
+        user_display_name: options.user.display_name.clone(),
+        algorithms: options.algorithms.clone(),
+        exclude: options.exclude.iter().map(|id| id.0.clone()).collect(),
+        cred_protect: options.cred_protect,
+        hmac_secret: options.hmac_secret,
+        formats: vec!["packed".into()],
+        ..NewCredential::default()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

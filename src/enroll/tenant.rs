@@ -1,0 +1,197 @@
+//! The stages that change the tenant: register and ask back, undo what was refused, hand over.
+
+use std::time::Duration;
+
+use super::EnrolError;
+use super::flow::{Enrolment, Finished, Order, Stage, Then, Work};
+use super::progress::{Phase, Progress};
+use super::resume::Found;
+use crate::ctap::Pinned;
+use crate::identity::{IdentityError, Method, RegisterError, Registration};
+use crate::ledger::{Intent, JobId, JobState, Outcome};
+use crate::secret::Pin;
+use crate::ui::{Answer, Event, Question, Step, Summary};
+use crate::webauthn::CredentialId;
+
+/// POSTs of one registration, the ones whose outcome was unknown and found missing included.
+const POSTS: u8 = 2;
+/// The directory lists a new passkey with some delay: ask this often …
+const LOOKS: u8 = 4;
+/// … with this between.
+const LOOK_STEP: Duration = Duration::from_secs(2);
+
+impl Enrolment<'_> {
+    pub(super) fn register(
+        &mut self,
+        work: &Work,
+        key: Option<Finished>,
+        registration: Registration,
+        mut ask_first: bool,
+    ) -> Result<Stage, EnrolError> {
+        self.begins(Step::Register);
+        for posts_left in (0..=POSTS).rev() {
+            let ticket = self.ledger.before(work.id, &Intent::Register { registration: registration.clone() }, None)?;
+            let looks = if ask_first { LOOKS } else { 0 };
+            let answer = match self.look_for(work, &registration.credential_id, looks) {
+                Ok(Some(method)) => Ok(method),
+                Err(error) => return Err(self.record_failure(ticket, RegisterError::Unknown(error).into())),
+                Ok(None) if posts_left == 0 => {
+                    let lost = IdentityError::Network("every answer was lost".into());
+                    return Err(self.record_failure(ticket, RegisterError::Unknown(lost).into()));
+                }
+                Ok(None) if self.desk.clock.now() >= registration.expires => {
+                    self.record_failure(ticket, EnrolError::StaleChallenge);
+                    return Ok(self.expired(key));
+                }
+                Ok(None) => self.provider.register(&work.user, &registration),
+            };
+            match answer {
+                Ok(method) => {
+                    self.ledger.after(ticket, &Outcome::Registered { method: method.id.clone() })?;
+                    return Ok(self.registered(key, registration, method.id));
+                }
+                Err(RegisterError::Unknown(error)) => {
+                    self.desk.notice(format!("the answer was lost ({error}): asking whether the passkey arrived"));
+                    self.record_failure(ticket, RegisterError::Unknown(error).into());
+                    ask_first = true;
+                }
+                Err(RegisterError::Refused(error)) => {
+                    self.record_failure(ticket, RegisterError::Refused(error.clone()).into());
+                    return self.refused(work, key, registration, error);
+                }
+            }
+        }
+        Err(EnrolError::NotReadBack)
+    }
+
+    fn expired(&self, key: Option<Finished>) -> Stage {
+        self.desk.notice("the challenge ran out before the registration: the passkey is made anew");
+        Stage::Undo(key, Then::Remake)
+    }
+
+    /// A refusal is final for this passkey, unless it is about the sign-in or the moment, or the tenant holds it after all.
+    fn refused(
+        &mut self,
+        work: &Work,
+        key: Option<Finished>,
+        registration: Registration,
+        error: IdentityError,
+    ) -> Result<Stage, EnrolError> {
+        if passing(&error) {
+            return Err(RegisterError::Refused(error).into());
+        }
+        if let Some(method) = self.look_for(work, &registration.credential_id, 1)? {
+            let intent = Intent::Register { registration: registration.clone() };
+            let ticket = self.ledger.before(work.id, &intent, None)?;
+            self.ledger.after(ticket, &Outcome::Registered { method: method.id.clone() })?;
+            return Ok(self.registered(key, registration, method.id));
+        }
+        if self.desk.clock.now() >= registration.expires {
+            return Ok(self.expired(key));
+        }
+        self.desk.notice(format!("the tenant refused the passkey ({error}): it is removed from the key"));
+        Ok(Stage::Undo(key, Then::Stop(RegisterError::Refused(error).into())))
+    }
+
+    fn registered(&self, key: Option<Finished>, registration: Registration, method: String) -> Stage {
+        self.done(Step::Register, "the tenant has the passkey");
+        Stage::HandOver { registration, method, pin: key.map(Finished::into_pin) }
+    }
+
+    fn look_for(&mut self, work: &Work, credential: &CredentialId, looks: u8) -> Result<Option<Method>, IdentityError> {
+        for look in 0..looks {
+            if look > 0 {
+                self.desk.clock.sleep(LOOK_STEP);
+            }
+            if let Some(method) = self.provider.find(&work.user, credential)? {
+                return Ok(Some(method));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes back what the tenant will not have: the key is opened again, the passkey deleted.
+    pub(super) fn undo(&mut self, work: &Work, order: &Order, key: Option<Finished>, then: Then) -> Result<Stage, EnrolError> {
+        let pinned = match key {
+            Some(Finished::Sealed(sealed)) => self.reopen(work, order, sealed)?,
+            Some(Finished::Unforced(pinned)) => pinned,
+            None => match self.found_key(work)? {
+                Found::Sealed(sealed) => self.reopen(work, order, sealed)?,
+                Found::Pinned(pinned) => pinned,
+                Found::Blank(blank) => return Ok(Stage::SetPin(blank, super::flow::Freshness::Claimed)),
+                Found::Foreign(_) => return Err(EnrolError::PinUnknown(work.id)),
+            },
+        };
+        Ok(Stage::Clean(pinned, then))
+    }
+
+    /// Reads the passkey back, shows the PIN, and destroys its sealed copy once it has reached its user.
+    pub(super) fn hand_over(
+        &mut self,
+        work: &Work,
+        registration: &Registration,
+        method: String,
+        pin: Option<Pin>,
+    ) -> Result<Summary, EnrolError> {
+        let listed = self.look_for(work, &registration.credential_id, LOOKS)?.ok_or(EnrolError::NotReadBack)?;
+        self.begins(Step::HandOver);
+        let progress = Progress::of(&self.ledger.entries(work.id)?);
+        let pin = match pin {
+            Some(pin) => pin,
+            None => self.kept_pin(work.id, progress.pins.first().copied())?,
+        };
+        let summary = Summary {
+            upn: work.user.upn.clone(),
+            serial: work.order.key.shown_serial().map(Into::into),
+            model: listed.model.unwrap_or_else(|| work.model.clone()),
+            aaguid: work.order.key.aaguid.to_string(),
+            method_id: method,
+            display_name: registration.display_name.clone(),
+            credential_id: registration.credential_id.to_string(),
+            pin_change_forced: progress.forced,
+            second_copy: progress.copies > 0,
+        };
+        let ticket = self.ledger.before(work.id, &Intent::HandOver { means: "screen".into() }, None)?;
+        self.desk.ui.hand_over(&summary, &pin);
+        if self.desk.ui.ask(&Question::HandedOver) == Some(Answer::No) {
+            return Err(self.record_failure(ticket, EnrolError::NotHandedOver));
+        }
+        self.ledger.after(ticket, &Outcome::Done)?;
+        self.ledger.close(work.id, JobState::Done)?;
+        self.desk.tell(&Event::KeyIdle);
+        Ok(summary)
+    }
+
+    /// Opens the sealed copy beside a journal row.
+    pub(super) fn kept_pin(&mut self, job: JobId, number: Option<i64>) -> Result<Pin, EnrolError> {
+        let number = number.ok_or(EnrolError::PinUnknown(job))?;
+        let sealed = self.ledger.pin(job, number)?.ok_or(EnrolError::PinUnknown(job))?;
+        Ok(self.safe.open(&sealed)?)
+    }
+
+    pub(super) fn is_registered(&mut self, job: JobId) -> Result<bool, EnrolError> {
+        let phase = Progress::of(&self.ledger.entries(job)?).phase;
+        Ok(matches!(phase, Phase::Registered(..) | Phase::RegisterUnsure(_)))
+    }
+}
+
+impl Finished {
+    fn into_pin(self) -> Pin {
+        match self {
+            Self::Sealed(sealed) => sealed.into_pin(),
+            Self::Unforced(pinned) => Pinned::into_pin(pinned),
+        }
+    }
+}
+
+/// Refusals that say nothing about the passkey: it can be sent again later.
+fn passing(error: &IdentityError) -> bool {
+    matches!(
+        error,
+        IdentityError::SignIn(_)
+            | IdentityError::Unauthorized(_)
+            | IdentityError::Throttled { .. }
+            | IdentityError::Unavailable(_)
+            | IdentityError::Network(_)
+    )
+}
