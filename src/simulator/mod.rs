@@ -1,4 +1,4 @@
-//! Rehearsal without hardware and without a tenant: the training key and the training tenant.
+//! Rehearsal without hardware and without a tenant: the training key.
 
 pub mod key;
-pub mod tenant;
+pub mod ledger;

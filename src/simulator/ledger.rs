@@ -1,0 +1,118 @@
+//! A ledger that fails or stops at a chosen write, so that every place to die can be rehearsed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ledger::{Entry, Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Ticket};
+use crate::secret::SealedPin;
+
+/// What happens at the chosen write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerFault {
+    /// The disk is full: the write fails, nothing is written.
+    Full,
+    /// The process stops just before the write, until it is killed.
+    HaltBefore,
+    /// The process stops just after the write, until it is killed.
+    HaltAfter,
+}
+
+/// Which write, counted from 1, and what happens there. As text: `full:3`, `before:3`, `after:3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultPoint {
+    /// Which write.
+    pub write: u32,
+    /// What happens.
+    pub fault: LedgerFault,
+}
+
+impl FromStr for FaultPoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is not full:N, before:N or after:N");
+        let (kind, write) = text.split_once(':').ok_or_else(wrong)?;
+        let fault = match kind {
+            "full" => LedgerFault::Full,
+            "before" => LedgerFault::HaltBefore,
+            "after" => LedgerFault::HaltAfter,
+            _ => return Err(wrong()),
+        };
+        Ok(Self { write: write.parse().map_err(|_| wrong())?, fault })
+    }
+}
+
+/// A ledger with one fault.
+pub struct FaultyLedger {
+    inner: Box<dyn Ledger>,
+    point: FaultPoint,
+    halt: Box<dyn FnMut()>,
+    writes: u32,
+}
+
+impl fmt::Debug for FaultyLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyLedger").field("point", &self.point).field("writes", &self.writes).finish_non_exhaustive()
+    }
+}
+
+impl FaultyLedger {
+    /// `halt` is called where the process has to stop; it should not return.
+    pub fn new(inner: Box<dyn Ledger>, point: FaultPoint, halt: Box<dyn FnMut()>) -> Self {
+        Self { inner, point, halt, writes: 0 }
+    }
+
+    /// Writes so far, failed ones included.
+    pub fn writes(&self) -> u32 {
+        self.writes
+    }
+
+    fn write<T>(&mut self, act: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        self.writes = self.writes.saturating_add(1);
+        let here = self.writes == self.point.write;
+        match self.point.fault {
+            LedgerFault::Full if here => return Err(LedgerError::Full("the training ledger".into())),
+            LedgerFault::HaltBefore if here => (self.halt)(),
+            _ => {}
+        }
+        let done = act(&mut *self.inner);
+        if here && self.point.fault == LedgerFault::HaltAfter {
+            (self.halt)();
+        }
+        done
+    }
+}
+
+impl Ledger for FaultyLedger {
+    fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError> {
+        self.write(|inner| inner.open_job(order))
+    }
+
+    fn jobs(&mut self, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
+        self.inner.jobs(state)
+    }
+
+    fn claim(&mut self, job: JobId) -> Result<Job, LedgerError> {
+        self.inner.claim(job)
+    }
+
+    fn before(&mut self, job: JobId, intent: &Intent, pin: Option<&SealedPin>) -> Result<Ticket, LedgerError> {
+        self.write(|inner| inner.before(job, intent, pin))
+    }
+
+    fn after(&mut self, ticket: Ticket, outcome: &Outcome) -> Result<(), LedgerError> {
+        self.write(|inner| inner.after(ticket, outcome))
+    }
+
+    fn entries(&mut self, job: JobId) -> Result<Vec<Entry>, LedgerError> {
+        self.inner.entries(job)
+    }
+
+    fn pin(&mut self, job: JobId, number: i64) -> Result<Option<SealedPin>, LedgerError> {
+        self.inner.pin(job, number)
+    }
+
+    fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError> {
+        self.write(|inner| inner.close(job, state))
+    }
+}
