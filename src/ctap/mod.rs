@@ -31,3 +31,6 @@ pub use states::{Blank, Failed, Pinned, Ruled, SealOutcome, Sealed};
 pub use status::Status;
 pub use token::{Config, CredentialManagement, GetAssertion, MakeCredential, Permission, PinToken};
 pub use transport::{Bus, Cancel, Change, Link, LinkError, LinkFacts, LinkKind, PowerCycle, Transport, Turn, VendorCall, Wait};
+
+#[cfg(test)]
+mod tests;

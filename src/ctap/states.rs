@@ -194,13 +194,11 @@ impl Pinned {
     /// [`CtapError`].
     #[expect(clippy::needless_pass_by_value, reason = "the token is used up")]
     pub fn configure(&mut self, token: PinToken<Config>, setting: &Setting) -> Result<(), CtapError> {
-        match self.authenticator.send_setting(Some(&token), setting) {
-            Err(error) if self.retries_after(&error, &token) => {
-                let token = self.token_for_config()?;
-                self.authenticator.send_setting(Some(&token), setting)
-            }
-            result => result,
-        }
+        let first = self.authenticator.send_setting(Some(&token), setting);
+        self.or_under_the_other_protocol(first, &token, |state| {
+            let token = state.token_for_config()?;
+            state.authenticator.send_setting(Some(&token), setting)
+        })
     }
 
     /// Changes the rules for PINs.
@@ -237,18 +235,32 @@ impl Pinned {
     }
 
     fn send_rules(&mut self, token: &PinToken<Config>, rules: &MinPinLength) -> Result<(), CtapError> {
-        match self.authenticator.send_min_pin_length(Some(token), rules) {
-            Err(error) if self.retries_after(&error, token) => {
-                let token = self.token_for_config()?;
-                self.authenticator.send_min_pin_length(Some(&token), rules)
-            }
-            result => result,
-        }
+        let first = self.authenticator.send_min_pin_length(Some(token), rules);
+        self.or_under_the_other_protocol(first, token, |state| {
+            let token = state.token_for_config()?;
+            state.authenticator.send_min_pin_length(Some(&token), rules)
+        })
     }
 
-    /// Whether a refused proof is worth another try under the other PIN protocol.
-    pub(crate) fn retries_after<P: Permission>(&mut self, error: &CtapError, token: &PinToken<P>) -> bool {
-        error.is(Status::PIN_AUTH_INVALID) && self.authenticator.distrust(token.protocol())
+    /// The first result, or that of `again` if a fresh token was refused and another PIN protocol may do better.
+    pub(crate) fn or_under_the_other_protocol<P: Permission, T>(
+        &mut self,
+        first: Result<T, CtapError>,
+        token: &PinToken<P>,
+        again: impl FnOnce(&mut Self) -> Result<T, CtapError>,
+    ) -> Result<T, CtapError> {
+        let error = match first {
+            Err(error) if error.is(Status::PIN_AUTH_INVALID) => error,
+            result => return result,
+        };
+        if !self.authenticator.distrust(token.protocol()) {
+            return Err(error);
+        }
+        let second = again(self);
+        if second.is_err() {
+            self.authenticator.proven = None;
+        }
+        second
     }
 
     fn into_sealed(self) -> Sealed {

@@ -46,7 +46,9 @@ impl Authenticator {
     /// [`CtapError`].
     pub fn pin_retries(&mut self) -> Result<PinRetries, CtapError> {
         self.need_pin_support()?;
-        let reply = self.quick(Command::ClientPin, &Map::new().at(2, GET_PIN_RETRIES))?;
+        // CTAP 2.0 wants the protocol in every request, later versions no longer do.
+        let protocol = self.protocols()?.0;
+        let reply = self.quick(Command::ClientPin, &head(protocol, GET_PIN_RETRIES))?;
         let members = reply.value()?.members("clientPIN")?;
         let left = members.need(3, "pinRetries")?.u64("pinRetries")?;
         Ok(PinRetries {
@@ -61,7 +63,8 @@ impl Authenticator {
     /// [`CtapError::Unsupported`] without built-in verification.
     pub fn uv_retries(&mut self) -> Result<u8, CtapError> {
         self.need_built_in_uv()?;
-        let reply = self.quick(Command::ClientPin, &Map::new().at(2, GET_UV_RETRIES))?;
+        let protocol = self.protocols()?.0;
+        let reply = self.quick(Command::ClientPin, &head(protocol, GET_UV_RETRIES))?;
         let left = reply.value()?.members("clientPIN")?.need(5, "uvRetries")?.u64("uvRetries")?;
         Ok(u8::try_from(left).map_err(|_| ReplyError::WrongLength("uvRetries"))?)
     }

@@ -250,3 +250,87 @@ impl ResidentCredential {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::ctap::PinProtocol;
+    use crate::ctap::tests::{least_info, ok, scripted};
+
+    fn with_session<T>(replies: Vec<Vec<u8>>, run: impl FnOnce(&mut Credentials<'_>) -> T) -> (T, usize) {
+        let (key, requests) = scripted(std::iter::once(ok(&least_info())).chain(replies));
+        let mut key = key.unwrap();
+        let token = PinToken::new(PinProtocol::Two, Zeroizing::new(vec![1; 32]), None);
+        let result = run(&mut Credentials { key: &mut key, token, command: Command::CredentialManagement });
+        let sent = requests.lock().unwrap().len().saturating_sub(1);
+        (result, sent)
+    }
+
+    fn rps(replies: Vec<Vec<u8>>) -> (Result<Vec<ResidentRp>, CtapError>, usize) {
+        with_session(replies, |session| -> Result<_, _> { session.rps() })
+    }
+
+    fn rp(total: Option<u64>) -> Vec<u8> {
+        ok(&Map::new().at(3, Map::new().named("id", "example.org")).at(4, &[9_u8; 32][..]).at_some(5, total))
+    }
+
+    #[test]
+    fn lists_are_bounded_by_us() {
+        let (found, sent) = rps(vec![rp(Some(3)), rp(None), rp(None)]);
+        assert_eq!((found.unwrap().len(), sent), (3, 3));
+        let (found, sent) = rps(vec![rp(Some(u64::MAX))]);
+        assert_eq!(found.unwrap_err(), CtapError::Reply(ReplyError::WrongLength("totalRPs")));
+        assert_eq!(sent, 1);
+    }
+
+    #[test]
+    fn nothing_there_is_an_empty_list_in_either_spelling() {
+        for reply in [vec![0x2E], ok(&Map::new().at(5, 0_u8))] {
+            assert!(rps(vec![reply]).0.unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn hostile_entries() {
+        let user = || Map::new().named("id", &[1_u8][..]);
+        let descriptor = || Map::new().named("id", &[2_u8][..]);
+        let rows = [
+            (Map::new(), ReplyError::Missing("credentialID")),
+            (Map::new().at(7, descriptor()), ReplyError::Missing("user")),
+            (Map::new().at(7, Map::new()).at(6, user()), ReplyError::Missing("credentialID.id")),
+            (Map::new().at(7, 1_u8).at(6, user()), ReplyError::WrongType("credentialID")),
+            (Map::new().at(7, descriptor()).at(6, Map::new()), ReplyError::Missing("user.id")),
+            (Map::new().at(7, descriptor()).at(6, user().named("name", 1_u8)), ReplyError::WrongType("user")),
+            (Map::new().at(7, descriptor()).at(6, user()).at(0x0A, "high"), ReplyError::WrongType("credProtect")),
+        ];
+        for (entry, expected) in rows {
+            let (found, _) = with_session(vec![ok(&entry)], |session| session.credentials(&[0; 32]).map(|list| list.len()));
+            assert_eq!(found, Err(CtapError::Reply(expected)));
+        }
+    }
+
+    #[test]
+    fn names_cut_within_a_character_are_read() {
+        let text = [0xA1, 0x03, 0xA2, 0x62, b'i', b'd', 0x41, 1, 0x64, b'n', b'a', b'm', b'e', 0x62, b'J', 0xC3];
+        let members = Value::parse(&text).unwrap().members(WHAT).unwrap();
+        let user = ResidentUser::parse(members.get(3).unwrap()).unwrap();
+        assert_eq!(user.name.as_deref(), Some("J\u{fffd}"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn arbitrary_answers_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let replies = vec![bytes.clone(), bytes.clone(), bytes];
+            let _ = with_session(replies, |session| {
+                let _ = session.metadata();
+                let _ = session.rps();
+                session.credentials(&[0; 32]).map(|list| list.len())
+            });
+        }
+    }
+}

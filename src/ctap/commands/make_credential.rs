@@ -86,13 +86,11 @@ impl Pinned {
     /// [`CtapError`]. After a link error a credential may have been made.
     #[expect(clippy::needless_pass_by_value, reason = "the token is used up")]
     pub fn make_credential(&mut self, token: PinToken<MakeCredential>, wanted: &NewCredential) -> Result<Attested, CtapError> {
-        match self.authenticator().send_make(&token, wanted) {
-            Err(error) if self.retries_after(&error, &token) => {
-                let token = self.token_for_make(&wanted.rp_id)?;
-                self.authenticator().send_make(&token, wanted)
-            }
-            result => result,
-        }
+        let first = self.authenticator().send_make(&token, wanted);
+        self.or_under_the_other_protocol(first, &token, |state| {
+            let token = state.token_for_make(&wanted.rp_id)?;
+            state.authenticator().send_make(&token, wanted)
+        })
     }
 }
 
