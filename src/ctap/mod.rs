@@ -4,6 +4,7 @@ mod auth_data;
 mod authenticator;
 mod cbor;
 mod commands;
+pub mod discover;
 pub mod error;
 pub mod hid;
 mod info;

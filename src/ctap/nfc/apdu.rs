@@ -25,7 +25,7 @@ pub enum Reconnect {
 /// Why an APDU has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardFault {
-    /// Another program reset the card; this APDU was not sent (`SCARD_W_RESET_CARD`).
+    /// Another program reset the card or took its power; this APDU was not sent (`SCARD_W_RESET_CARD`).
     WasReset,
     /// The reader does not take an APDU of this form; it was not sent.
     NotSent,

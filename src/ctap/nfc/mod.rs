@@ -7,10 +7,16 @@ mod apdu;
 mod atr;
 mod card;
 mod dialogue;
+mod naming;
+#[cfg(feature = "nfc")]
+mod reader;
 
 pub use apdu::{CardFault, CardPipe, Reconnect};
 pub use atr::Atr;
 pub use card::CardTransport;
+pub use naming::card_link;
+#[cfg(feature = "nfc")]
+pub(super) use reader::Readers;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,85 @@
+//! Linux: hidraw nodes and sysfs.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use hidapi::{HidDevice, HidError};
+
+use crate::ctap::LinkError;
+
+const CLASS: &str = "/sys/class/hidraw";
+
+/// Names of the hidraw nodes and what they link to: the target ends in a number that counts up with each insertion.
+pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
+    let mut nodes: Vec<_> = fs::read_dir(CLASS)
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| {
+            let target = fs::read_link(entry.path()).unwrap_or_default();
+            (entry.file_name().to_string_lossy().into_owned(), target.to_string_lossy().into_owned())
+        })
+        .collect();
+    nodes.sort();
+    Some(nodes)
+}
+
+/// USB topology of the port (`1-2.4`), from the place of the node in sysfs.
+pub(in crate::ctap::hid) fn port(path: &str) -> Option<String> {
+    let name = Path::new(path).file_name()?;
+    port_in(&fs::canonicalize(Path::new(CLASS).join(name).join("device")).ok()?)
+}
+
+pub(in crate::ctap::hid) fn open_port(_device: &HidDevice) -> Option<String> {
+    None
+}
+
+/// The device above the interface: interfaces are called `1-2.4:1.0`.
+fn port_in(sysfs: &Path) -> Option<String> {
+    let mut parts = sysfs.components().rev().filter_map(|part| part.as_os_str().to_str());
+    let interface = parts.find(|part| part.split_once(':').is_some_and(|(port, rest)| is_port(port) && rest.contains('.')))?;
+    interface.split_once(':').map(|(port, _)| port.to_owned())
+}
+
+fn is_port(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(bus, ports)| {
+        !bus.is_empty()
+            && bus.bytes().all(|byte| byte.is_ascii_digit())
+            && ports.starts_with(|first: char| first.is_ascii_digit())
+    })
+}
+
+/// The driver gives its reason as text only: the system is asked again, by opening the node and closing it at once.
+pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
+    match OpenOptions::new().read(true).write(true).open(path).map_err(|error| error.kind()) {
+        Err(ErrorKind::PermissionDenied) => LinkError::AccessDenied(path.to_owned()),
+        Err(ErrorKind::NotFound) => LinkError::Gone,
+        _ => LinkError::System(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports() {
+        let rows = [
+            ("/sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.1/0003:1050:0407.0005", Some("1-2")),
+            ("/sys/devices/pci0000:00/0000:00:14.0/usb3/3-1/3-1.4/3-1.4.2/3-1.4.2:1.0/0003:20A0:42B2.0011", Some("3-1.4.2")),
+            ("/sys/devices/platform/dummy_hcd.0/usb1/1-1/1-1:1.0/0003:1209:BEEE.0001", Some("1-1")),
+            ("/sys/devices/virtual/misc/uhid/0003:1209:0001.0001", None),
+            ("/", None),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(port_in(Path::new(path)).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn why_not() {
+        let error = HidError::InitializationError;
+        assert_eq!(refusal("/dev/no-such-node", &error), LinkError::Gone);
+        assert!(matches!(refusal("/dev/null", &error), LinkError::System(_)));
+    }
+}

@@ -1,0 +1,34 @@
+//! macOS: IOKit. Only an open device tells its location.
+
+use hidapi::{HidDevice, HidError};
+
+use crate::ctap::LinkError;
+
+pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
+    None
+}
+
+pub(in crate::ctap::hid) fn port(_path: &str) -> Option<String> {
+    None
+}
+
+/// The location id: bus and ports of the USB topology, one hex digit each.
+pub(in crate::ctap::hid) fn open_port(device: &HidDevice) -> Option<String> {
+    device.get_location_id().ok().map(|location| format!("{location:08x}"))
+}
+
+pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
+    let text = error.to_string();
+    if text.contains("0xE00002C5") {
+        // kIOReturnExclusiveAccess
+        LinkError::Busy
+    } else if text.contains("0xE00002E2") || text.contains("0xE00002C1") {
+        // kIOReturnNotPermitted, kIOReturnNotPrivileged
+        LinkError::AccessDenied(path.to_owned())
+    } else if text.contains("0xE00002C0") {
+        // kIOReturnNoDevice
+        LinkError::Gone
+    } else {
+        LinkError::System(text)
+    }
+}
