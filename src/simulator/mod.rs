@@ -1,4 +1,5 @@
-//! Rehearsal without hardware and without a tenant: the training key.
+//! Rehearsal without hardware and without a tenant: the training key, the training tenant, a ledger that fails on demand.
 
 pub mod key;
 pub mod ledger;
+pub mod tenant;

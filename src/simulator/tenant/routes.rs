@@ -1,0 +1,239 @@
+//! Which call does what.
+
+use serde_json::{Value, json};
+
+use crate::simulator::tenant::assertion::{self, Assertion};
+use crate::simulator::tenant::envelope::{Refusal, sign_in_refusal};
+use crate::simulator::tenant::options;
+use crate::simulator::tenant::passkey::TrainingPasskey;
+use crate::simulator::tenant::registration::{Bench, check_user};
+use crate::simulator::tenant::script::TrainingUser;
+use crate::simulator::tenant::state::{TOKEN_LIFE, Tenant};
+use crate::simulator::tenant::token;
+use crate::simulator::tenant::wire::{Request, Response, form};
+
+type Outcome = Result<Response, Refusal>;
+
+const PASSKEY_READ: &[&str] =
+    &["UserAuthMethod-Passkey.Read.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"];
+const PASSKEY_WRITE: &[&str] = &["UserAuthMethod-Passkey.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"];
+const USER_BASIC: &[&str] = &["User.ReadBasic.All", "User.Read.All", "Directory.Read.All"];
+const USER_FULL: &[&str] = &["User.Read.All", "Directory.Read.All"];
+const GROUPS: &[&str] = &["GroupMember.Read.All", "Directory.Read.All"];
+const POLICY: &[&str] = &["Policy.Read.AuthenticationMethod", "Policy.Read.All"];
+
+impl Tenant {
+    /// The answer to a request.
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
+        let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+        let outcome = match (request.method.as_str(), segments.as_slice()) {
+            ("POST", [_, "oauth2", "v2.0", "token"]) => Ok(self.token(request)),
+            ("POST", ["training", "assertion"]) => Ok(self.assertion(request)),
+            ("GET", ["training", "passkeys", user]) => self.training_passkeys(user),
+            (_, ["v1.0", rest @ ..]) => self.graph(request, false, rest),
+            (_, ["beta", rest @ ..]) => self.graph(request, true, rest),
+            _ => Err(Refusal::not_found()),
+        };
+        let id = self.request_id();
+        let response = outcome.unwrap_or_else(|refusal| refusal.response(&self.date(), &id, &request.client_request_id));
+        response.with("request-id", id).with("client-request-id", printable(&request.client_request_id))
+    }
+
+    /// The answer of a scripted refusal.
+    pub(super) fn refusal(&mut self, request: &Request, refusal: &Refusal) -> Response {
+        let id = self.request_id();
+        refusal.response(&self.date(), &id, &request.client_request_id).with("request-id", id)
+    }
+
+    fn token(&mut self, request: &Request) -> Response {
+        let audience = format!("{}{}", self.base, request.path);
+        let now = self.clock.now();
+        let of_tenant = request.segments.first().is_some_and(|tenant| tenant.eq_ignore_ascii_case(&self.script.tenant));
+        let verdict = if of_tenant {
+            token::check(&form(&request.body), &self.script.application, self.certificate.as_ref(), &audience, now)
+        } else {
+            Err((400, "invalid_request", 90002, "Tenant not found."))
+        };
+        match verdict {
+            Ok(()) => {
+                (200, json!({"token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(), "access_token": self.issue_token()}))
+                    .into()
+            }
+            Err((status, error, code, text)) => {
+                let id = self.request_id();
+                sign_in_refusal(status, error, code, text, &self.date(), &id)
+            }
+        }
+    }
+
+    fn graph(&mut self, request: &Request, beta: bool, path: &[&str]) -> Outcome {
+        if !self.knows_token(request.bearer.as_deref()) {
+            return Err(Refusal::bad_token());
+        }
+        match path {
+            ["users", name, below @ ..] if !name.starts_with('$') => self.of_user(request, beta, name, below),
+            ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
+                if name.eq_ignore_ascii_case("fido2") =>
+            {
+                self.policy(request)
+            }
+            [first, below @ ..] => match first.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')")) {
+                Some(name) => self.of_user(request, beta, &name.replace("''", "'"), below),
+                None => Err(Refusal::not_found()),
+            },
+            [] => Err(Refusal::not_found()),
+        }
+    }
+
+    fn of_user(&mut self, request: &Request, beta: bool, name: &str, below: &[&str]) -> Outcome {
+        let user = self.script.user(name).cloned().ok_or_else(|| Refusal::no_user(name));
+        match (request.method.as_str(), below) {
+            ("GET", []) => self.user(request, &user?),
+            ("GET", ["transitiveMemberOf", "microsoft.graph.group"]) => {
+                self.require(GROUPS)?;
+                let groups = user?.groups.iter().map(|id| json!({"id": id})).collect();
+                Ok(self.page(request, groups))
+            }
+            ("GET", ["authentication", "fido2Methods"]) => {
+                self.require(PASSKEY_READ)?;
+                let passkeys = self.passkeys.get(&user?.id).into_iter().flatten().map(TrainingPasskey::to_json).collect();
+                Ok(self.page(request, passkeys))
+            }
+            ("POST", ["authentication", "fido2Methods"]) => self.register(request, &user?),
+            ("GET", ["authentication", "fido2Methods", call]) if call.starts_with("creationOptions") => {
+                self.creation_options(request, beta, call, &user?)
+            }
+            ("GET", ["authentication", "fido2Methods", id]) => {
+                self.require(PASSKEY_READ)?;
+                let passkey = self.passkeys.get(&user?.id).into_iter().flatten().find(|passkey| passkey.method_id() == **id);
+                passkey.map(|passkey| (200, passkey.to_json()).into()).ok_or_else(Refusal::not_found)
+            }
+            ("DELETE", ["authentication", "fido2Methods", id]) => self.delete(&user?, id),
+            (_, ["authentication", "fido2Methods", ..]) => Err(Refusal::no_method()),
+            _ => Err(Refusal::not_found()),
+        }
+    }
+
+    fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {
+        let granted = self.script.application.permissions.iter().any(|granted| any_of.contains(&granted.as_str()));
+        if granted { Ok(()) } else { Err(Refusal::denied()) }
+    }
+
+    fn user(&self, request: &Request, user: &TrainingUser) -> Outcome {
+        self.require(USER_BASIC)?;
+        let select = request
+            .query
+            .iter()
+            .find(|(name, _)| name == "$select")
+            .map_or("displayName,id,userPrincipalName", |(_, fields)| fields);
+        let fields: Vec<&str> = select.split(',').map(str::trim).collect();
+        if fields.iter().any(|field| matches!(*field, "accountEnabled" | "userType")) {
+            self.require(USER_FULL)?;
+        }
+        let mut body = json!({
+            "id": user.id,
+            "userPrincipalName": user.upn,
+            "displayName": user.display_name,
+            "accountEnabled": user.enabled,
+            "userType": user.kind,
+        });
+        if let Some(members) = body.as_object_mut() {
+            members.retain(|name, _| fields.contains(&name.as_str()));
+        }
+        Ok((200, body).into())
+    }
+
+    fn policy(&self, request: &Request) -> Outcome {
+        if request.method != "GET" {
+            return Err(Refusal::no_method());
+        }
+        self.require(POLICY)?;
+        let mut body = serde_json::to_value(&self.script.policy).unwrap_or_default();
+        if let Some(members) = body.as_object_mut() {
+            members.insert("id".to_owned(), "Fido2".into());
+            members.insert("@odata.type".to_owned(), "#microsoft.graph.fido2AuthenticationMethodConfiguration".into());
+        }
+        Ok((200, body).into())
+    }
+
+    fn creation_options(&mut self, request: &Request, beta: bool, call: &str, user: &TrainingUser) -> Outcome {
+        let minutes = options::minutes(call, beta, &request.query)?;
+        self.require(PASSKEY_WRITE)?;
+        check_user(&self.script, user)?;
+        Ok((200, options::draw(self, user, minutes)).into())
+    }
+
+    fn register(&mut self, request: &Request, user: &TrainingUser) -> Outcome {
+        self.require(PASSKEY_WRITE)?;
+        check_user(&self.script, user)?;
+        let known = self.credential_ids();
+        let bench = Bench {
+            script: &self.script,
+            user,
+            challenges: &mut self.challenges,
+            known: &known,
+            judge: &*self.judge,
+            now: self.clock.now(),
+        };
+        let passkey = bench.check(&request.body)?;
+        let body = passkey.to_json();
+        self.passkeys.entry(user.id.clone()).or_default().push(passkey);
+        Ok((201, body).into())
+    }
+
+    fn delete(&mut self, user: &TrainingUser, id: &str) -> Outcome {
+        self.require(PASSKEY_WRITE)?;
+        let passkeys = self.passkeys.entry(user.id.clone()).or_default();
+        let before = passkeys.len();
+        passkeys.retain(|passkey| passkey.method_id() != id);
+        if passkeys.len() == before { Err(Refusal::not_found()) } else { Ok(Response::empty(204)) }
+    }
+
+    /// A list, in pages of the script's size.
+    fn page(&self, request: &Request, items: Vec<Value>) -> Response {
+        let skip =
+            request.query.iter().find(|(name, _)| name == "$skiptoken").and_then(|(_, at)| at.parse().ok()).unwrap_or(0_usize);
+        let end = skip.saturating_add(self.script.page_size.max(1));
+        let mut body = json!({"@microsoft.graph.tips": "Use $select to choose only the properties your app needs."});
+        if let Some(members) = body.as_object_mut() {
+            if end < items.len() {
+                members.insert("@odata.nextLink".to_owned(), format!("{}{}?$skiptoken={end}", self.base, request.path).into());
+            }
+            members.insert("value".to_owned(), items.into_iter().skip(skip).take(end.saturating_sub(skip)).collect());
+        }
+        (200, body).into()
+    }
+
+    fn assertion(&mut self, request: &Request) -> Response {
+        let outcome = serde_json::from_slice::<Assertion>(&request.body).map_err(|error| error.to_string());
+        match outcome.and_then(|assertion| self.verify(&assertion)) {
+            Ok(()) => (200, json!({"verified": true})).into(),
+            Err(reason) => (400, json!({"verified": false, "reason": reason})).into(),
+        }
+    }
+
+    /// Checks an assertion of a registered passkey.
+    pub(super) fn verify(&mut self, assertion: &Assertion) -> Result<(), String> {
+        let user = self.script.user(&assertion.user_id).ok_or("there is no such user")?;
+        let passkeys = self.passkeys.get_mut(&user.id).map(Vec::as_mut_slice).unwrap_or_default();
+        assertion::check(assertion, &self.script.rp_id, passkeys)
+    }
+
+    /// A user's passkeys with their plain credential ids, for clients that play the user.
+    fn training_passkeys(&self, name: &str) -> Outcome {
+        let user = self.script.user(name).ok_or_else(|| Refusal::no_user(name))?;
+        let list: Vec<Value> = self
+            .passkeys
+            .get(&user.id)
+            .into_iter()
+            .flatten()
+            .map(|passkey| json!({"credentialId": passkey.credential_id, "displayName": passkey.display_name, "methodId": passkey.method_id()}))
+            .collect();
+        Ok((200, json!({"userId": user.id, "rpId": self.script.rp_id, "passkeys": list})).into())
+    }
+}
+
+/// A header's value that goes back to where it came from.
+fn printable(text: &str) -> String {
+    text.chars().filter(char::is_ascii_graphic).take(100).collect()
+}

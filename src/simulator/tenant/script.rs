@@ -1,0 +1,338 @@
+//! What the training tenant is made of: users, policy, application, faults; from a TOML file or from the defaults.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::aaguid::Aaguid;
+use crate::simulator::tenant::fault::Fault;
+
+/// The training tenant as it starts. Every part has a default, so that an empty file is a whole tenant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Script {
+    /// Domain of the tenant.
+    pub tenant: String,
+    /// Relying party id in creation options.
+    pub rp_id: String,
+    /// The application that may sign in.
+    pub application: Application,
+    /// The users.
+    pub users: Vec<TrainingUser>,
+    /// The passkey policy.
+    pub policy: TrainingPolicy,
+    /// How credential ids in `excludeCredentials` are spelled.
+    pub spelling: Spelling,
+    /// Items on one page of a list.
+    pub page_size: usize,
+    /// What goes wrong, and when.
+    pub faults: Vec<Fault>,
+}
+
+/// An application registration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Application {
+    /// Application (client) id.
+    pub client_id: String,
+    /// Its secret. This tenant exists on one machine and holds nothing worth a secret.
+    pub client_secret: String,
+    /// PEM file with a certificate that may sign assertions.
+    pub certificate: Option<PathBuf>,
+    /// Granted application permissions, by Graph's names.
+    pub permissions: Vec<String>,
+    /// Whether it may act on administrators' accounts.
+    pub acts_on_administrators: bool,
+}
+
+/// A user of the training tenant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingUser {
+    /// Object id.
+    pub id: String,
+    /// User principal name.
+    pub upn: String,
+    /// Name for people.
+    pub display_name: String,
+    /// `userType`.
+    #[serde(default = "member")]
+    pub kind: String,
+    /// `accountEnabled`.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Holds an administrator's role.
+    #[serde(default)]
+    pub administrator: bool,
+    /// Is the caller's own account, for which Graph offers nothing (405).
+    #[serde(default)]
+    pub own_account: bool,
+    /// Object ids of groups, transitively.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Passkeys that are there from the start.
+    #[serde(default)]
+    pub passkeys: u8,
+}
+
+/// `fido2AuthenticationMethodConfiguration`, member by member as Graph names them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct TrainingPolicy {
+    /// `enabled` or `disabled`.
+    pub state: String,
+    /// The provisioning API needs it on.
+    pub is_self_service_registration_allowed: bool,
+    /// Used only without profiles.
+    pub is_attestation_enforced: bool,
+    /// Used only without profiles.
+    pub key_restrictions: KeyRestrictions,
+    /// Profile of targets that name none.
+    pub default_passkey_profile: String,
+    /// The profiles.
+    pub passkey_profiles: Vec<PasskeyProfile>,
+    /// Who may have passkeys.
+    pub include_targets: Vec<Target>,
+    /// Who may not; goes before the above.
+    pub exclude_targets: Vec<Target>,
+}
+
+/// `fido2KeyRestrictions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct KeyRestrictions {
+    /// Whether the list counts.
+    pub is_enforced: bool,
+    /// `allow` or `block`.
+    pub enforcement_type: String,
+    /// The list.
+    pub aa_guids: Vec<Aaguid>,
+}
+
+/// `passkeyProfile`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct PasskeyProfile {
+    /// GUID.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// `deviceBound`, `synced` or both with a comma.
+    pub passkey_types: String,
+    /// `disabled` or `registrationOnly`.
+    pub attestation_enforcement: String,
+    /// By model.
+    pub key_restrictions: KeyRestrictions,
+}
+
+/// `passkeyAuthenticationMethodTarget` or `excludeTarget`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Target {
+    /// `all_users`, or a group's or user's object id.
+    pub id: String,
+    /// `group` or `user`.
+    pub target_type: String,
+    /// Ids of profiles; none means the default profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_passkey_profiles: Vec<String>,
+}
+
+/// Spellings of credential ids that Graph was seen to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// base64url and a digit: how many padding characters were cut off.
+    #[default]
+    Digit,
+    /// Standard base64 with padding.
+    Padded,
+    /// base64url without padding.
+    Plain,
+    /// Each of them in turn.
+    Mixed,
+}
+
+const DEFAULT_PROFILE: &str = "00000000-0000-0000-0000-000000000001";
+
+impl Script {
+    /// Reads a script from TOML.
+    ///
+    /// # Errors
+    /// The sentence names the field that is wrong.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    /// Reads a script from a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no script.
+    pub fn from_file(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        Self::from_toml(&text)
+            .map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", path.display())))
+    }
+
+    /// The user with this object id or principal name.
+    pub fn user(&self, name: &str) -> Option<&TrainingUser> {
+        self.users.iter().find(|user| user.id.eq_ignore_ascii_case(name) || user.upn.eq_ignore_ascii_case(name))
+    }
+}
+
+fn member() -> String {
+    "Member".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn training_user(number: u8, name: &str, display_name: &str) -> TrainingUser {
+    TrainingUser {
+        id: format!("87d349ed-44d7-43e1-9a83-5f2406dee5{number:02x}"),
+        upn: format!("{name}@contoso.example"),
+        display_name: display_name.to_owned(),
+        kind: member(),
+        enabled: true,
+        administrator: false,
+        own_account: false,
+        groups: Vec::new(),
+        passkeys: 0,
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let users = vec![
+            training_user(1, "adele", "Adele Vance"),
+            TrainingUser { administrator: true, ..training_user(2, "admin", "Alex Wilber") },
+            TrainingUser { kind: "Guest".to_owned(), ..training_user(3, "grady_fabrikam.example#EXT#", "Grady Archie") },
+            TrainingUser { enabled: false, ..training_user(4, "diego", "Diego Siciliani") },
+            TrainingUser { passkeys: 10, ..training_user(5, "tina", "Tina Ten") },
+        ];
+        Self {
+            tenant: "contoso.example".to_owned(),
+            rp_id: "login.microsoft.com".to_owned(),
+            application: Application::default(),
+            users,
+            policy: TrainingPolicy::default(),
+            spelling: Spelling::Digit,
+            page_size: 100,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        let permissions = [
+            "User.Read.All",
+            "GroupMember.Read.All",
+            "Policy.Read.AuthenticationMethod",
+            "UserAuthMethod-Passkey.Read.All",
+            "UserAuthMethod-Passkey.ReadWrite.All",
+        ];
+        Self {
+            client_id: "5f0c1ab7-5d14-4d5c-9c1f-0a6b3a1f7e01".to_owned(),
+            client_secret: "training-secret".to_owned(),
+            certificate: None,
+            permissions: permissions.map(str::to_owned).to_vec(),
+            acts_on_administrators: true,
+        }
+    }
+}
+
+impl Default for TrainingPolicy {
+    fn default() -> Self {
+        Self {
+            state: "enabled".to_owned(),
+            is_self_service_registration_allowed: true,
+            is_attestation_enforced: false,
+            key_restrictions: KeyRestrictions::default(),
+            default_passkey_profile: DEFAULT_PROFILE.to_owned(),
+            passkey_profiles: vec![PasskeyProfile::default()],
+            include_targets: vec![Target { id: "all_users".to_owned(), ..Target::default() }],
+            exclude_targets: Vec::new(),
+        }
+    }
+}
+
+impl Default for KeyRestrictions {
+    fn default() -> Self {
+        Self { is_enforced: false, enforcement_type: "block".to_owned(), aa_guids: Vec::new() }
+    }
+}
+
+impl Default for PasskeyProfile {
+    fn default() -> Self {
+        Self {
+            id: DEFAULT_PROFILE.to_owned(),
+            name: "Default passkey profile".to_owned(),
+            passkey_types: "deviceBound".to_owned(),
+            attestation_enforcement: "disabled".to_owned(),
+            key_restrictions: KeyRestrictions::default(),
+        }
+    }
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self { id: String::new(), target_type: "group".to_owned(), allowed_passkey_profiles: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::tenant::fault::Act;
+
+    #[test]
+    fn an_empty_file_is_a_whole_tenant() {
+        let script = Script::from_toml("").unwrap();
+        assert_eq!(script.user("ADELE@contoso.example").unwrap().kind, "Member");
+        assert_eq!(script.user("tina@contoso.example").unwrap().passkeys, 10);
+        assert!(script.users.iter().any(|user| !user.enabled));
+    }
+
+    #[test]
+    fn everything_can_be_scripted() {
+        let script = Script::from_toml(
+            r#"
+            tenant = "fabrikam.example"
+            spelling = "mixed"
+            [application]
+            permissions = ["UserAuthMethod-Passkey.ReadWrite.All"]
+            [[users]]
+            id = "1"
+            upn = "a@fabrikam.example"
+            display_name = "A"
+            groups = ["g"]
+            [policy]
+            state = "disabled"
+            [[policy.passkeyProfiles]]
+            id = "p"
+            attestationEnforcement = "registrationOnly"
+            keyRestrictions = { isEnforced = true, enforcementType = "allow", aaGuids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"] }
+            [[policy.includeTargets]]
+            id = "g"
+            allowedPasskeyProfiles = ["p"]
+            [[faults]]
+            method = "POST"
+            path = "*/fido2Methods"
+            act = { answer = { status = 429, retry_after = 3 } }
+            [[faults]]
+            path = "*"
+            call = 2
+            times = 0
+            act = "close_before"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(script.faults[0].act, Act::throttled(Some(3)));
+        assert_eq!((script.faults[1].call, script.faults[1].times), (2, 0));
+        assert_eq!(script.policy.passkey_profiles[0].key_restrictions.aa_guids.len(), 1);
+        assert!(Script::from_toml("colour = 1").unwrap_err().contains("colour"));
+    }
+}

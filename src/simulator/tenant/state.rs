@@ -1,0 +1,153 @@
+//! The training tenant's memory, and what every call needs of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::CryptoRng;
+
+use crate::clock::SharedClock;
+use crate::simulator::tenant::challenge::Challenge;
+use crate::simulator::tenant::fault::Faults;
+use crate::simulator::tenant::judge::AttestationJudge;
+use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
+use crate::simulator::tenant::script::Script;
+use crate::simulator::tenant::token::AppCertificate;
+use crate::simulator::tenant::wire::Request;
+use crate::webauthn::CredentialId;
+
+/// Life of an access token.
+pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(3599);
+/// Challenges that are remembered; older ones are forgotten first.
+const MAX_CHALLENGES: usize = 4096;
+/// Calls that are remembered.
+const MAX_LOG: usize = 100_000;
+
+/// A call that the tenant received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedCall {
+    /// HTTP method.
+    pub method: String,
+    /// Path as it came, without the query.
+    pub path: String,
+    /// Status of the answer; `None` when the connection was closed without one.
+    pub status: Option<u16>,
+    /// The `client-request-id` header.
+    pub client_request_id: String,
+}
+
+/// Everything that changes while the tenant runs.
+pub(super) struct Tenant {
+    pub(super) script: Script,
+    pub(super) clock: SharedClock,
+    pub(super) rng: Box<dyn CryptoRng + Send>,
+    pub(super) judge: Box<dyn AttestationJudge>,
+    pub(super) certificate: Option<AppCertificate>,
+    /// Scheme, host and port.
+    pub(super) base: String,
+    pub(super) challenges: Vec<Challenge>,
+    pub(super) passkeys: BTreeMap<String, Vec<TrainingPasskey>>,
+    pub(super) faults: Faults,
+    pub(super) log: Vec<LoggedCall>,
+    /// Tokens with the monotonic time of their end.
+    tokens: BTreeMap<String, Duration>,
+    answers: u64,
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    pub(super) fn new(
+        script: Script,
+        clock: SharedClock,
+        rng: Box<dyn CryptoRng + Send>,
+        judge: Box<dyn AttestationJudge>,
+        certificate: Option<AppCertificate>,
+        base: String,
+    ) -> Self {
+        let now = clock.now();
+        let passkeys = script.users.iter().map(|user| (user.id.clone(), TrainingPasskey::stock(user, now))).collect();
+        let faults = Faults::new(&script.faults);
+        Self {
+            script,
+            clock,
+            rng,
+            judge,
+            certificate,
+            base,
+            challenges: Vec::new(),
+            passkeys,
+            faults,
+            log: Vec::new(),
+            tokens: BTreeMap::new(),
+            answers: 0,
+        }
+    }
+
+    /// The date of error bodies.
+    pub(super) fn date(&self) -> String {
+        seconds(self.clock.now())
+    }
+
+    /// A fresh `request-id`.
+    pub(super) fn request_id(&mut self) -> String {
+        self.answers = self.answers.saturating_add(1);
+        format!("00000000-0000-4000-8000-{:012x}", self.answers)
+    }
+
+    /// Remembers a call; gives its place, so that the status can follow.
+    pub(super) fn note(&mut self, request: &Request) -> usize {
+        if self.log.len() >= MAX_LOG {
+            self.log.clear();
+        }
+        self.log.push(LoggedCall {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            status: None,
+            client_request_id: request.client_request_id.clone(),
+        });
+        self.log.len().saturating_sub(1)
+    }
+
+    pub(super) fn note_status(&mut self, place: usize, status: u16) {
+        if let Some(call) = self.log.get_mut(place) {
+            call.status = Some(status);
+        }
+    }
+
+    pub(super) fn issue_token(&mut self) -> String {
+        let mut bytes = [0_u8; 48];
+        self.rng.fill_bytes(&mut bytes);
+        let token = URL_SAFE_NO_PAD.encode(bytes);
+        let now = self.clock.monotonic();
+        self.tokens.retain(|_, end| *end > now);
+        self.tokens.insert(token.clone(), now.saturating_add(TOKEN_LIFE));
+        token
+    }
+
+    pub(super) fn knows_token(&self, token: Option<&str>) -> bool {
+        token.and_then(|token| self.tokens.get(token)).is_some_and(|end| *end > self.clock.monotonic())
+    }
+
+    pub(super) fn revoke_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
+    pub(super) fn remember(&mut self, challenge: Challenge) {
+        if self.challenges.len() >= MAX_CHALLENGES {
+            self.challenges.remove(0);
+        }
+        self.challenges.push(challenge);
+    }
+
+    /// Every credential of the tenant: an id is unique in all of it.
+    pub(super) fn credential_ids(&self) -> Vec<CredentialId> {
+        self.passkeys.values().flatten().map(|passkey| passkey.credential_id.clone()).collect()
+    }
+}
