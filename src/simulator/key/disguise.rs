@@ -22,6 +22,11 @@ const CREDENTIAL_MANAGEMENT_PREVIEW: u8 = 0x41;
 const INVALID_COMMAND: u8 = 0x01;
 const INVALID_PARAMETER: u8 = 0x02;
 const NOT_ALLOWED: u8 = 0x30;
+const UNAUTHORIZED_PERMISSION: u8 = 0x40;
+
+/// Permissions of a PIN token: credential management, authenticatorConfig.
+const MANAGE: u8 = 0x04;
+const CONFIGURE: u8 = 0x20;
 
 /// The subcommand of a request whose command has subcommands.
 pub(super) fn subcommand(request: &[u8]) -> Option<u8> {
@@ -55,9 +60,18 @@ pub(super) fn refusal(model: &Model, request: &[u8], since_power_up: Duration) -
         // Subcommands from getUvRetries on came with CTAP 2.1.
         CLIENT_PIN if model.ctap_2_0 && subcommand(request).is_some_and(|sub| sub > 5) => Some(INVALID_PARAMETER),
         CLIENT_PIN if model.protocols == Protocols::OneOnly && parameter(request, 1) == Some(2) => Some(INVALID_PARAMETER),
+        CLIENT_PIN if parameter(request, 9).is_some_and(|wanted| wanted & missing_permissions(model) != 0) => {
+            Some(UNAUTHORIZED_PERMISSION)
+        }
         RESET if since_power_up >= model.reset_window => Some(NOT_ALLOWED),
         _ => None,
     }
+}
+
+/// Permissions for commands that the model does not have.
+fn missing_permissions(model: &Model) -> u8 {
+    let manage = if model.credential_management { 0 } else { MANAGE };
+    manage | if model.forced_change { 0 } else { CONFIGURE }
 }
 
 /// The reply as this model gives it.
