@@ -173,7 +173,7 @@ impl TrainingKey {
         *lock(&self.0.power) = Some(self.0.clock.monotonic());
     }
 
-    /// Looks inside.
+    /// Looks inside. Waits for an exchange that runs, so not to be called by the listener of its turn.
     pub fn state(&self) -> KeyState {
         let engine = lock(&self.0.engine);
         let flash = engine.flash();
