@@ -1,0 +1,142 @@
+//! A card on the virtual reader: vpcd's protocol (a length, then an APDU or one control byte) on loopback.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use keywright::clock::{SharedClock, SystemClock};
+use keywright::ctap::{Bus, Transport};
+use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, TrainingKey};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::{Applet, await_until};
+
+/// vpcd's first reader; the second listens on the next port.
+const FIRST_PORT: u16 = 35963;
+/// A contactless storage-free card: T=1, no historical bytes.
+const ANSWER_TO_RESET: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
+
+/// One card: on the reader, or not. Being on it is its power.
+#[derive(Debug)]
+pub struct Card {
+    port: u16,
+    key: TrainingKey,
+    desk: Desk,
+    place: usize,
+    presence: Option<Presence>,
+}
+
+#[derive(Debug)]
+struct Presence {
+    stream: TcpStream,
+    leaving: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Card {
+    /// A fresh card for the reader of that number (0 or 1), not on it yet.
+    pub fn new(reader: u16, model: Model, serial: u32) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        let rng = Box::new(StdRng::seed_from_u64(serial.into()));
+        let blueprint = Blueprint { model, serial, clock: Arc::clone(&clock), rng, memory: None };
+        let key = TrainingKey::new(blueprint).unwrap();
+        let desk = Desk::new(clock);
+        let place = desk.add_reader("field");
+        Self { port: FIRST_PORT + reader, key, desk, place, presence: None }
+    }
+
+    /// The key in the card: its finger, its secrets.
+    pub fn key(&self) -> &TrainingKey {
+        &self.key
+    }
+
+    /// Puts the card on the reader.
+    pub fn put(&mut self) {
+        assert!(self.presence.is_none(), "the card is on the reader");
+        let port = self.port;
+        let stream = await_until("a virtual reader", Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).ok());
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let applet = Applet::new(self.power_on());
+        let leaving = Arc::new(AtomicBool::new(false));
+        let (end, wire) = (Arc::clone(&leaving), stream.try_clone().unwrap());
+        let thread = thread::spawn(move || {
+            // The reader hung up, or the card was taken away.
+            let _ = serve(wire, applet, &end);
+        });
+        self.presence = Some(Presence { stream, leaving, thread });
+    }
+
+    /// Takes the card off the reader: its power is gone.
+    pub fn take(&mut self) {
+        let presence = self.presence.take().expect("the card is not on the reader");
+        presence.leaving.store(true, Ordering::SeqCst);
+        let _ = presence.stream.shutdown(Shutdown::Both);
+        presence.thread.join().unwrap();
+        self.desk.take(self.place);
+    }
+
+    fn power_on(&self) -> Box<dyn Transport> {
+        self.desk.put(self.place, &self.key);
+        let mut bus = TrainingBus::new(self.desk.clone(), IdleHands);
+        let link = bus.links().unwrap().remove(0);
+        bus.open(&link).unwrap()
+    }
+
+    /// On the reader?
+    pub fn is_on_reader(&self) -> bool {
+        self.presence.is_some()
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        if self.is_on_reader() {
+            self.take();
+        }
+    }
+}
+
+fn serve(mut wire: TcpStream, mut applet: Applet, leaving: &AtomicBool) -> io::Result<()> {
+    loop {
+        let mut length = [0; 2];
+        read_all(&mut wire, &mut length, leaving, &applet)?;
+        let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+        read_all(&mut wire, &mut message, leaving, &applet)?;
+        let reply = match message.as_slice() {
+            // Power off, power on, reset: the field stays.
+            [0..=2] => {
+                applet.forget();
+                continue;
+            }
+            [4] => ANSWER_TO_RESET.to_vec(),
+            command => applet.apdu(command),
+        };
+        let length = u16::try_from(reply.len()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
+        wire.write_all(&[&length.to_be_bytes()[..], &reply].concat())?;
+    }
+}
+
+fn read_all(wire: &mut TcpStream, buffer: &mut [u8], leaving: &AtomicBool, applet: &Applet) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        if leaving.load(Ordering::SeqCst) {
+            applet.stop();
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        match wire.read(&mut buffer[filled..]) {
+            Ok(0) => {
+                applet.stop();
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            Ok(count) => filled += count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The rig: a virtual FIDO2 card on a virtual reader of a real pcscd, the built program, and a client that is not ours.
+
+mod applet;
+mod card;
+mod client;
+mod program;
+mod service;
+
+pub use applet::Applet;
+pub use card::Card;
+pub use client::Client;
+pub use program::{Line, Program, Run};
+pub use service::Service;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done` gives something, but not for ever.
+pub fn await_until<T>(what: &str, limit: Duration, mut done: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(value) = done() {
+            return value;
+        }
+        assert!(Instant::now() < end, "{what} did not happen within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

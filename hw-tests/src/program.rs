@@ -1,0 +1,148 @@
+//! The built program, driven as a script drives it: `--json`, one object a line.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::service::as_ordinary_user;
+
+/// Longer than any run of these tests takes.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// One object that the program wrote.
+pub type Line = Value;
+
+/// The program with a home of its own.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    home: tempfile::TempDir,
+    ordinary_user: bool,
+    variables: Vec<(String, String)>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Every object of standard output.
+    pub lines: Vec<Line>,
+    /// Standard error.
+    pub talk: String,
+}
+
+impl Program {
+    /// What `KEYWRIGHT_BIN` names, else the debug build beside this one, with an empty home.
+    pub fn new() -> Self {
+        let path = std::env::var_os("KEYWRIGHT_BIN").map_or_else(built, PathBuf::from);
+        assert!(path.is_file(), "build keywright first, or name it in KEYWRIGHT_BIN: {} is not there", path.display());
+        Self { path, home: tempfile::tempdir().unwrap(), ordinary_user: false, variables: Vec::new() }
+    }
+
+    /// Runs as an ordinary user from now on.
+    #[must_use]
+    pub fn as_ordinary_user(mut self) -> Self {
+        self.ordinary_user = true;
+        // The home was made by root, and the build may lie where others cannot look.
+        let copy = self.home.path().join("keywright");
+        std::fs::copy(&self.path, &copy).unwrap();
+        for path in [self.home.path(), &copy] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            std::fs::set_permissions(path, mode).unwrap();
+        }
+        self.path = copy;
+        self
+    }
+
+    /// Sets a variable for every run.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Its home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs with `--json`; `on_line` hears every object as it comes and may act on it.
+    pub fn run(&self, arguments: &[impl AsRef<OsStr>], mut on_line: impl FnMut(&Line)) -> Run {
+        let mut command =
+            if self.ordinary_user { as_ordinary_user(self.path.to_str().unwrap()) } else { Command::new(&self.path) };
+        command.arg("--json").args(arguments).env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("keywright");
+        let (sender, receiver) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = child.stderr.take().unwrap();
+        let reader = thread::spawn(move || {
+            for line in stdout.lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        let talker = thread::spawn(move || {
+            let mut talk = String::new();
+            let _ = stderr.read_to_string(&mut talk);
+            talk
+        });
+        let end = Instant::now() + LIMIT;
+        let mut lines = Vec::new();
+        loop {
+            match receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(text) => {
+                    let line: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"));
+                    on_line(&line);
+                    lines.push(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let _ = child.kill();
+                    panic!("keywright did not end within {LIMIT:?}; it said {lines:#?}");
+                }
+            }
+        }
+        reader.join().unwrap();
+        let code = child.wait().unwrap().code();
+        Run { code, lines, talk: talker.join().unwrap() }
+    }
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Run {
+    /// The last result, after making sure that the run ended well.
+    pub fn result(&self) -> &Value {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.lines.iter().rev().find_map(|line| line.get("result")).unwrap_or_else(|| panic!("no result: {self:#?}"))
+    }
+
+    /// The stable code of the error that ended it.
+    pub fn error_code(&self) -> &str {
+        let error = self.lines.iter().rev().find_map(|line| line.pointer("/error/code")).and_then(Value::as_str);
+        error.unwrap_or_else(|| panic!("no error: {self:#?}"))
+    }
+
+    /// The names of its events.
+    pub fn events(&self) -> Vec<&str> {
+        self.lines.iter().filter_map(|line| line.get("event")?.as_str()).collect()
+    }
+}
+
+/// The debug build of the main package: `target/debug/keywright` from `target/debug/deps/nfc-…`.
+fn built() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    here.ancestors().nth(2).unwrap().join("keywright")
+}
