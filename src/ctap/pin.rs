@@ -124,7 +124,7 @@ impl SharedSecret {
     }
 
     /// `kdf` of the protocol over the x coordinate of the shared point.
-    fn derive(protocol: PinProtocol, z: &[u8]) -> Result<Self, ReplyError> {
+    pub(super) fn derive(protocol: PinProtocol, z: &[u8]) -> Result<Self, ReplyError> {
         let mut hmac_key = Zeroizing::new([0_u8; 32]);
         let mut aes_key = Zeroizing::new([0_u8; 32]);
         match protocol {

@@ -171,16 +171,22 @@ impl Pinned {
     /// A token for managing credentials.
     ///
     /// # Errors
-    /// [`CtapError`].
+    /// [`CtapError::Unsupported`] if this model cannot list its credentials.
     pub fn token_for_credentials(&mut self) -> Result<PinToken<CredentialManagement>, CtapError> {
+        if !self.info().can_manage_credentials() {
+            return Err(CtapError::Unsupported(Feature::CredentialManagement));
+        }
         self.token(None)
     }
 
-    /// A token for authenticatorConfig.
+    /// A token for authenticatorConfig. Ask [`Info::can_force_pin_change`] before one for [`seal`](Self::seal).
     ///
     /// # Errors
-    /// [`CtapError`].
+    /// [`CtapError::Unsupported`] if this model cannot be configured.
     pub fn token_for_config(&mut self) -> Result<PinToken<Config>, CtapError> {
+        if !self.info().can_configure() {
+            return Err(CtapError::Unsupported(Feature::Config));
+        }
         self.token(None)
     }
 

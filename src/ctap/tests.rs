@@ -17,14 +17,15 @@ use crate::clock::ManualClock;
 
 const RP: &str = "login.microsoft.com";
 
-/// Answers what it was given, in order, and keeps what it was asked.
-struct Scripted {
+/// Answers what a test wants answered.
+struct Acting {
     link: Link,
-    replies: VecDeque<Vec<u8>>,
-    requests: Arc<Mutex<Vec<Vec<u8>>>>,
+    act: Act,
 }
 
-impl Transport for Scripted {
+type Act = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>, LinkError> + Send>;
+
+impl Transport for Acting {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -34,8 +35,7 @@ impl Transport for Scripted {
     }
 
     fn exchange(&mut self, request: &[u8], _turn: &mut Turn<'_>) -> Result<Zeroizing<Vec<u8>>, LinkError> {
-        self.requests.lock().unwrap().push(request.to_vec());
-        self.replies.pop_front().map(Zeroizing::new).ok_or(LinkError::Gone)
+        (self.act)(request).map(Zeroizing::new)
     }
 
     fn vendor(&mut self, _call: VendorCall<'_>, _turn: &mut Turn<'_>) -> Result<Vec<u8>, LinkError> {
@@ -51,27 +51,39 @@ impl Transport for Scripted {
     }
 }
 
-pub(crate) type Requests = Arc<Mutex<Vec<Vec<u8>>>>;
-
-pub(crate) fn scripted(replies: impl IntoIterator<Item = Vec<u8>>) -> (Result<Authenticator, CtapError>, Requests) {
-    let requests = Requests::default();
+/// An authenticator that is played by `act`: request in, status byte and CBOR out.
+pub(crate) fn acting(act: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError> + Send + 'static) -> Result<Authenticator, CtapError> {
     let link = Link {
         kind: LinkKind::Usb,
-        path: "scripted".into(),
+        path: "played".into(),
         vendor_id: None,
         product_id: None,
         product: None,
         usb_serial: None,
         port: None,
     };
-    let transport = Scripted { link, replies: replies.into_iter().collect(), requests: requests.clone() };
     let tools = Tools {
         clock: Arc::new(ManualClock::new("2026-03-01T08:00:00Z".parse().unwrap())),
         rng: Box::new(StdRng::seed_from_u64(1)),
         cancel: Cancel::new(),
         on_wait: Box::new(|_| {}),
     };
-    (Authenticator::open(Box::new(transport), tools), requests)
+    Authenticator::open(Box::new(Acting { link, act: Box::new(act) }), tools)
+}
+
+/// What an authenticator was asked.
+pub(crate) type Requests = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// An authenticator that gives these answers, in order, and is gone after the last.
+pub(crate) fn scripted(replies: impl IntoIterator<Item = Vec<u8>>) -> (Result<Authenticator, CtapError>, Requests) {
+    let requests = Requests::default();
+    let log = requests.clone();
+    let mut replies: VecDeque<_> = replies.into_iter().collect();
+    let key = acting(move |request| {
+        log.lock().unwrap().push(request.to_vec());
+        replies.pop_front().ok_or(LinkError::Gone)
+    });
+    (key, requests)
 }
 
 pub(crate) fn ok(map: &Map<'_>) -> Vec<u8> {

@@ -70,6 +70,7 @@ impl Authenticator {
     }
 
     /// Changes the PIN. A wrong current PIN costs one of the tries; status 0x37 means the new one is refused.
+    /// getInfo is not asked again.
     ///
     /// # Errors
     /// [`CtapError`]. After a link error nobody knows which PIN holds.
@@ -258,4 +259,136 @@ fn open_token<P: Permission>(secret: &SharedSecret, reply: &Reply, rp_id: Option
         return Err(ReplyError::WrongLength("pinUvAuthToken").into());
     }
     Ok(PinToken::new(secret.protocol(), token, rp_id.map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdh::EphemeralSecret;
+    use p256::elliptic_curve::Generate as _;
+    use p256::elliptic_curve::sec1::ToSec1Point as _;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::ctap::GetAssertion;
+    use crate::ctap::cbor::{Item, Members, Value};
+    use crate::ctap::tests::{acting, least_info, ok};
+
+    /// What the played authenticator does with a request for a token.
+    #[derive(Clone, Copy)]
+    struct Role {
+        /// Options that getInfo shows as true beside clientPin.
+        options: &'static [&'static str],
+        /// Status to a token request under each protocol; 0 = the token.
+        status: (u8, u8),
+        /// PIN tries that a refused request costs.
+        cost: u8,
+        /// Whether getInfo shows a forced change once a token was asked for.
+        forced: bool,
+        /// Length of the token.
+        token: usize,
+    }
+
+    const HONEST: Role = Role { options: &["pinUvAuthToken"], status: (0, 0), cost: 0, forced: false, token: 32 };
+
+    /// Plays an authenticator that knows both protocols, two preferred, up to the tokens.
+    fn played(role: Role) -> Authenticator {
+        let mut rng = StdRng::seed_from_u64(9);
+        let secret = EphemeralSecret::generate_from_rng(&mut rng);
+        let point = secret.public_key().to_sec1_point(false);
+        let (x, y) = (point.x().unwrap().to_vec(), point.y().unwrap().to_vec());
+        let mut left = 8_u8;
+        let mut asked = false;
+        acting(move |request| {
+            if request[0] == 4 {
+                let options = role.options.iter().fold(Map::new().named("clientPin", true), |map, name| map.named(name, true));
+                let info = least_info().at(4, options).at(6, vec![Item::Uint(2), Item::Uint(1)]);
+                return Ok(ok(&info.at(0x0C, role.forced && asked)));
+            }
+            let members = Value::parse(&request[1..]).unwrap().members("request").unwrap();
+            let number = |key| members.get(key).map(|value: Value<'_>| value.u64("x").unwrap());
+            Ok(match u8::try_from(number(2).unwrap()).unwrap() {
+                GET_PIN_RETRIES => ok(&Map::new().at(3, left)),
+                GET_UV_RETRIES => ok(&Map::new().at(5, 3_u8)),
+                GET_KEY_AGREEMENT => {
+                    let cose = Map::new().at(1, 2_u8).at(3, -25_i64).at(-1, 1_u8).at(-2, x.as_slice()).at(-3, y.as_slice());
+                    ok(&Map::new().at(1, cose))
+                }
+                subcommand => {
+                    asked = true;
+                    let protocol = PinProtocol::from_number(number(1).unwrap()).unwrap();
+                    let status = if protocol == PinProtocol::One { role.status.0 } else { role.status.1 };
+                    if status != 0 {
+                        left = left.saturating_sub(role.cost);
+                        return Ok(vec![status]);
+                    }
+                    let shared = mirror(&secret, protocol, &members);
+                    check_request(subcommand, &members, &shared);
+                    let token = shared.encrypt(&vec![0xAB; role.token], &mut rng);
+                    ok(&Map::new().at(2, token.as_slice()))
+                }
+            })
+        })
+        .unwrap()
+    }
+
+    fn mirror(secret: &EphemeralSecret, protocol: PinProtocol, members: &Members<'_>) -> SharedSecret {
+        let platform = peer_key(&members.get(3).unwrap().members("key").unwrap()).unwrap();
+        SharedSecret::derive(protocol, secret.diffie_hellman(&platform).raw_secret_bytes()).unwrap()
+    }
+
+    fn check_request(subcommand: u8, members: &Members<'_>, shared: &SharedSecret) {
+        assert_eq!(members.get(9).is_some(), subcommand != GET_PIN_TOKEN);
+        assert_eq!(members.get(6).is_some(), subcommand != GET_TOKEN_USING_UV);
+        if let Some(proof) = members.get(6) {
+            let hash = shared.decrypt(proof.bytes("proof").unwrap(), "proof").unwrap();
+            assert_eq!(hash[..], hashed(&pin())[..]);
+        }
+    }
+
+    fn pin() -> Pin {
+        Pin::new(Zeroizing::new("24681357".into())).unwrap()
+    }
+
+    fn protocol_of(key: &mut Authenticator) -> Result<PinProtocol, CtapError> {
+        key.pin_token::<GetAssertion>(&pin(), Some("example.org")).map(|token| token.protocol())
+    }
+
+    #[test]
+    fn tokens() {
+        let old = Role { options: &[], token: 16, ..HONEST };
+        let rows = [
+            ("favourite first", HONEST, Ok(PinProtocol::Two)),
+            ("CTAP 2.0", Role { token: 32, ..old }, Ok(PinProtocol::Two)),
+            ("one is used when two is broken", Role { status: (0, 0x33), ..HONEST }, Ok(PinProtocol::One)),
+            ("short tokens are for one", Role { status: (0, 0x33), ..old }, Ok(PinProtocol::One)),
+            ("but not for two", old, Err(CtapError::Reply(ReplyError::WrongLength("pinUvAuthToken")))),
+            (
+                "no second try when the first cost one",
+                Role { status: (0, 0x33), cost: 1, ..HONEST },
+                Err(CtapError::Status(Status::PIN_AUTH_INVALID)),
+            ),
+            ("wrong PIN", Role { status: (0, 0x31), cost: 1, ..HONEST }, Err(CtapError::Status(Status::PIN_INVALID))),
+            ("forced change, as 0x31", Role { status: (0, 0x31), forced: true, ..HONEST }, Err(CtapError::ChangeForced)),
+            ("forced change, as 0x37", Role { status: (0, 0x37), forced: true, ..HONEST }, Err(CtapError::ChangeForced)),
+            (
+                "tokens without mc and ga",
+                Role { options: &["noMcGaPermissionsWithClientPin"], ..HONEST },
+                Err(CtapError::Unsupported(Feature::MakeWithPin)),
+            ),
+        ];
+        for (name, role, expected) in rows {
+            assert_eq!(protocol_of(&mut played(role)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn built_in_verification() {
+        let mut key = played(Role { options: &["pinUvAuthToken", "uv"], ..HONEST });
+        assert_eq!(key.uv_retries().unwrap(), 3);
+        let token = key.uv_token::<GetAssertion>(Some("example.org")).unwrap();
+        assert_eq!(token.rp_id(), Some("example.org"));
+        let error = played(HONEST).uv_token::<GetAssertion>(None).unwrap_err();
+        assert_eq!(error, CtapError::Unsupported(Feature::BuiltInUv));
+    }
 }
