@@ -6,18 +6,20 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use keywright::clock::ManualClock;
 use keywright::ctap::{
-    AssertionRequest, Authenticator, Blank, Bus, Cancel, CtapError, NewCredential, Pinned, SealOutcome, Status, Tools,
+    AssertionRequest, Authenticator, Blank, Bus, Cancel, CtapError, NewCredential, Pinned, SealOutcome, Status, Tools, Turn,
 };
 use keywright::secret::Pin;
 use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, TrainingKey, test_root_der};
 use keywright::webauthn::{AttestationObject, ClientData, CreationOptions, Expected, RelyingParty, Roots, Trust, UserEntity};
+use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use support::judge::{Case, judge};
@@ -202,7 +204,6 @@ fn makes_credentials_until_killed() {
         let token = pinned.token_for_make(RP_ID).unwrap();
         pinned.make_credential(token, &wanted).unwrap();
         // Through the descriptor, past the harness that captures what tests print.
-        use std::io::Write;
         writeln!(std::io::stdout(), "made {}", room.key.state().resident).unwrap();
     }
 }
@@ -241,4 +242,47 @@ fn memory_survives_a_killed_process() {
         let assertions = pinned.authenticator().get_assertion(Some(token), &request).unwrap();
         assert_eq!(assertions.len(), promised);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is sent, the key answers a status and goes on working.
+    #[test]
+    fn no_request_stops_the_key(model in 0..Model::ALL.len(), requests in proptest::collection::vec(request(), 1..12)) {
+        let room = room(&Model::ALL[model], None);
+        let cancel = Cancel::new();
+        let exchange = |request: &[u8]| {
+            let mut turn = Turn { budget: Duration::from_mins(1), cancel: &cancel, on_wait: &mut |_| {} };
+            room.key.process(request, &mut turn)
+        };
+        for request in requests {
+            prop_assert!(!exchange(&request).unwrap().is_empty(), "{request:02x?}");
+        }
+        prop_assert_eq!(exchange(&[0x04]).unwrap()[0], 0);
+    }
+}
+
+/// A command byte and bytes that are often a small CBOR map.
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    let command = prop_oneof![Just(0x01_u8), Just(0x02), Just(0x06), Just(0x07), Just(0x0A), Just(0x0C), Just(0x0D), any::<u8>()];
+    let entry = (
+        1_u8..12,
+        prop_oneof![
+            (0_u8..24).prop_map(|small| vec![small]),
+            proptest::collection::vec(any::<u8>(), 0..4),
+            Just(vec![0xA1, 0x01, 0x02]),
+            Just(vec![0x42, 0x00, 0x00]),
+            Just(vec![0x61, 0x61]),
+        ],
+    );
+    let map = proptest::collection::btree_map(entry.clone().prop_map(|(key, _)| key), entry.prop_map(|(_, value)| value), 0..6);
+    (command, map).prop_map(|(command, map)| {
+        let mut request = vec![command, 0xA0 | u8::try_from(map.len()).unwrap()];
+        for (key, value) in map {
+            request.push(key);
+            request.extend(value);
+        }
+        request
+    })
 }
