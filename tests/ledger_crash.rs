@@ -32,6 +32,7 @@ fn order() -> NewJob {
             port: None,
             aaguid: Aaguid([7; 16]),
             fingerprint: "00ff".into(),
+            state: String::new(),
         },
         rp_id: "login.microsoft.com".into(),
         user_handle: vec![1, 2, 3],

@@ -105,6 +105,7 @@ impl Authenticator {
             port: link.port.clone(),
             aaguid: self.info.aaguid,
             fingerprint: self.info.fingerprint(),
+            state: self.info.state(),
         })
     }
 

@@ -284,11 +284,25 @@ impl Info {
             .at_some(0x1A, self.transports_for_reset.as_deref().map(text_items))
             .at_some(0x1D, self.max_pin_length)
             .at_some(0x1F, self.authenticator_config_commands.as_deref().map(number_items));
-        Sha256::digest(&*stable.encode(&[])).iter().fold(String::new(), |mut hex, byte| {
-            let _unfailing = write!(hex, "{byte:02x}");
-            hex
-        })
+        digest(&stable.encode(&[]))
     }
+
+    /// SHA-256 in hex over everything but the members that change by themselves: the same before and after a re-plug,
+    /// and most often different on another unit that is not in the same state.
+    pub fn state(&self) -> String {
+        let mut lasting = self.clone();
+        lasting.uv_count_since_last_pin_entry = None;
+        lasting.enc_identifier = None;
+        lasting.enc_cred_store_state = None;
+        digest(format!("{lasting:?}").as_bytes())
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _unfailing = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn text_items(list: &[String]) -> Vec<Item<'_>> {

@@ -29,6 +29,9 @@ pub struct KeyIdentity {
     pub aaguid: Aaguid,
     /// SHA-256 in hex over the members of getInfo that no command changes.
     pub fingerprint: String,
+    /// SHA-256 in hex over getInfo as a whole, but for what changes by itself.
+    #[serde(default)]
+    pub state: String,
 }
 
 /// How far apart in time the two looks were.
@@ -83,7 +86,14 @@ impl KeyIdentity {
         if self.link == before.link && self.telling_usb_serial().is_some() {
             return Sameness::Same(Rung::UsbSerial);
         }
-        if look == Look::Replug && self.link == before.link && self.port.is_some() && self.port == before.port {
+        if look == Look::Later {
+            return Sameness::Unknown;
+        }
+        // A port alone would let another unit of the model pass: it has to be in the same state as well.
+        if self.state != before.state {
+            return Sameness::Different(Rung::Fingerprint);
+        }
+        if self.link == before.link && self.port.is_some() && self.port == before.port {
             return Sameness::Same(Rung::Port);
         }
         Sameness::Unknown
@@ -111,7 +121,19 @@ mod tests {
             port: port.map(Into::into),
             aaguid: Aaguid([1; 16]),
             fingerprint: fingerprint.into(),
+            state: "s".into(),
         }
+    }
+
+    #[test]
+    fn another_unit_in_the_same_port() {
+        let before = key(None, None, Some("1-1"), "f");
+        let other = KeyIdentity { state: "t".into(), ..before.clone() };
+        assert_eq!(other.compare(&before, Look::Replug), Sameness::Different(Rung::Fingerprint));
+        assert_eq!(other.compare(&before, Look::Later), Sameness::Unknown);
+        let known = KeyIdentity { serial: Some(Serial("1".into())), ..before };
+        let changed = KeyIdentity { state: "t".into(), ..known.clone() };
+        assert_eq!(changed.compare(&known, Look::Replug), Sameness::Same(Rung::Serial));
     }
 
     #[test]

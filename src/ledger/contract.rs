@@ -49,6 +49,7 @@ pub(super) fn order(upn: &str) -> NewJob {
             port: Some("reader 0".into()),
             aaguid: Aaguid([7; 16]),
             fingerprint: "00ff".into(),
+            state: String::new(),
         },
         rp_id: "login.microsoft.com".into(),
         user_handle: vec![0, 1, 254, 255],
