@@ -8,7 +8,7 @@ use std::time::Duration;
 use keywright::clock::ManualClock;
 use keywright::ctap::{
     AssertionRequest, Authenticator, Blank, Bus as _, Cancel, CtapError, Failed, Feature, LinkError, LinkKind, MinPinLength,
-    NewCredential, PinRetries, Pinned, ResidentUser, Ruled, SealOutcome, Sealed, Setting, Status, Tools,
+    NewCredential, PinRetries, Pinned, PowerCycle, ResidentUser, Ruled, SealOutcome, Sealed, Setting, Status, Tools,
 };
 use keywright::secret::Pin;
 use keywright::simulator::key::{Blueprint, Desk, Fault, IdleHands, Mishap, Model, Protocols, Touch, TrainingBus, TrainingKey};
@@ -323,6 +323,32 @@ fn resets() {
     key.reset().unwrap();
     assert_eq!(key.info().client_pin(), Some(false));
     key.selection().unwrap();
+}
+
+#[test]
+fn a_reader_opens_the_reset_window_again_by_itself() {
+    let bench = Bench::new(&Model::STANDARD);
+    assert_eq!(bench.open().power_cycle().unwrap(), PowerCycle::NeedsHands);
+    bench.desk.take(0);
+    bench.desk.put(1, &bench.key);
+    let mut key = bench.open();
+    assert_eq!(key.link().kind, LinkKind::Nfc);
+    bench.clock.advance(Duration::from_secs(11));
+    assert_eq!(key.reset().unwrap_err(), CtapError::ResetWindowMissed);
+    assert_eq!(key.power_cycle().unwrap(), PowerCycle::Done);
+    key.reset().unwrap();
+}
+
+#[test]
+fn tokens_and_wishes_that_do_not_fit_are_not_sent() {
+    let bench = Bench::new(&Model::STANDARD);
+    let mut state = bench.pinned("24681357");
+    let before = bench.key.history().len();
+    let token = state.token_for_make("example.org").unwrap();
+    assert_eq!(state.make_credential(token, &credential(1)).unwrap_err(), CtapError::OtherRelyingParty);
+    let wanted = NewCredential { enterprise_attestation: Some(1), ..credential(1) };
+    assert_eq!(make(&mut state, &wanted).unwrap_err(), CtapError::Unsupported(Feature::EnterpriseAttestation));
+    assert!(bench.key.history()[before..].iter().all(|row| row.command != 1));
 }
 
 #[test]

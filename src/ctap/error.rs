@@ -26,6 +26,9 @@ pub enum CtapError {
     /// Reset was refused because the authenticator has been powered for too long (status 0x30 to authenticatorReset).
     #[error("the key accepts a reset only in the first seconds after it is plugged in")]
     ResetWindowMissed,
+    /// The token is for another relying party than the request; nothing was sent.
+    #[error("the permission is for another relying party than the request")]
+    OtherRelyingParty,
     /// A forced PIN change was accepted but getInfo does not show it.
     #[error("the key accepted the forced PIN change but does not show it")]
     NotForced,
@@ -167,6 +170,7 @@ advice! {
     RESET_LINK: "key/reset-link", Key, "The key cannot be reset over this kind of link.", "Plug the key into a USB port, or use the link that `keywright keys info` names, then run the command again.";
     CHANGE_FORCED: "key/pin-change-forced", Key, "The key wants its PIN changed before anything else.", "Change the PIN with `keywright keys pin change`; the PIN itself is not wrong.";
     RESET_WINDOW_MISSED: "key/reset-window-missed", Key, "The reset came too late after the key was plugged in.", "Take the key out, put it back and answer at once: the key accepts a reset for a few seconds only.";
+    OTHER_RELYING_PARTY: "key/other-relying-party", Failed, "The permission of the PIN is for another relying party than the request.", "Run the command again with -vv and report the output: this is a fault of keywright.";
     NOT_FORCED: "key/change-not-forced", Key, "The key accepted the forced PIN change but does not show it.", "Do not hand the key out as it is; use a model that can force a PIN change.";
     STILL_FORCED: "key/change-still-forced", Key, "The PIN was changed but the key still asks for a change.", "Take the key out, put it back and look again with `keywright keys info`.";
 }
@@ -183,6 +187,7 @@ impl Advised for CtapError {
             Self::Unsupported(_) => &UNSUPPORTED,
             Self::ChangeForced => &CHANGE_FORCED,
             Self::ResetWindowMissed => &RESET_WINDOW_MISSED,
+            Self::OtherRelyingParty => &OTHER_RELYING_PARTY,
             Self::NotForced => &NOT_FORCED,
             Self::StillForced => &STILL_FORCED,
         }

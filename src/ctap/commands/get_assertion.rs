@@ -57,7 +57,7 @@ impl Authenticator {
         request: &AssertionRequest,
     ) -> Result<Vec<Assertion>, CtapError> {
         if token.as_ref().and_then(PinToken::rp_id).is_some_and(|rp_id| rp_id != request.rp_id) {
-            return Err(ReplyError::Mismatch("the token's relying party").into());
+            return Err(CtapError::OtherRelyingParty);
         }
         let proof = token.map(|token| (token.protocol(), token.authenticate(&[&request.client_data_hash])));
         let first = self.send_assertion(proof.as_ref(), request)?;

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ctap::cbor::{Item, Map, Value};
 use crate::ctap::commands::{AssertionRequest, Command};
-use crate::ctap::{AttestedCredential, AuthData, Authenticator, CtapError, LinkError, MakeCredential, PinToken, Pinned};
+use crate::ctap::{AttestedCredential, AuthData, Authenticator, CtapError, Feature, LinkError, MakeCredential, PinToken, Pinned};
 use crate::ctap::{ReplyError, Status};
 use crate::secret::SecretBytes;
 
@@ -96,6 +96,12 @@ impl Pinned {
 
 impl Authenticator {
     fn send_make(&mut self, token: &PinToken<MakeCredential>, wanted: &NewCredential) -> Result<Attested, CtapError> {
+        if wanted.enterprise_attestation.is_some() && self.info().enterprise_attestation() != Some(true) {
+            return Err(CtapError::Unsupported(Feature::EnterpriseAttestation));
+        }
+        if token.rp_id() != Some(&wanted.rp_id) {
+            return Err(CtapError::OtherRelyingParty);
+        }
         let exclude = self.excludable(token, wanted)?;
         let auth = token.authenticate(&[&wanted.client_data_hash]);
         let body = wanted
