@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::clock::SharedClock;
 use crate::ctap::cbor::{Map, Value, is_canonical};
 use crate::ctap::commands::Command;
+use crate::ctap::vendor::{self, YubiKey};
 use crate::ctap::{Cancel, CtapError, Info, KeyIdentity, Link, LinkError, LinkFacts, PinProtocol, PowerCycle, ReplyError};
 use crate::ctap::{Serial, Status, Transport, Turn, Wait};
 
@@ -109,6 +110,15 @@ impl Authenticator {
         })
     }
 
+    /// What a YubiKey says of itself beyond getInfo: whether a reset is blocked, PIN complexity, form. `None` for other keys.
+    ///
+    /// # Errors
+    /// [`CtapError::Link`] if the link fails.
+    pub fn yubikey(&mut self) -> Result<Option<YubiKey>, CtapError> {
+        let mut turn = Turn { budget: QUICK, cancel: &self.tools.cancel, on_wait: &mut *self.tools.on_wait };
+        Ok(vendor::yubikey(&mut *self.transport, &mut turn)?)
+    }
+
     /// Lets the key blink.
     ///
     /// # Errors
@@ -162,9 +172,9 @@ impl Authenticator {
         self.call(command, body, QUICK)
     }
 
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "no maker's command is known yet")]
     fn serial(&mut self) -> Result<Option<Serial>, CtapError> {
-        Ok(None)
+        let mut turn = Turn { budget: QUICK, cancel: &self.tools.cancel, on_wait: &mut *self.tools.on_wait };
+        Ok(vendor::serial(&mut *self.transport, &mut turn)?)
     }
 }
 

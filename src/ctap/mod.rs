@@ -16,6 +16,7 @@ pub mod status;
 mod token;
 mod trace;
 pub mod transport;
+pub mod vendor;
 
 pub use crate::aaguid::{Aaguid, AaguidFormError};
 pub use auth_data::{AttestedCredential, AuthData, ExtensionOutputs};
