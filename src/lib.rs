@@ -5,7 +5,6 @@
 pub mod aaguid;
 #[macro_use]
 pub mod advice;
-pub mod cli;
 pub mod clock;
 pub mod ctap;
 pub mod enroll;

@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a broken assumption is a failure")]
 
 pub mod judge;
+pub mod soft_key;
+pub mod tenant;

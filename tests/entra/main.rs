@@ -1,0 +1,15 @@
+//! The Entra adapter against the training tenant, over real HTTP on loopback.
+#![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(missing_docs, reason = "a test")]
+#![allow(clippy::type_complexity, clippy::format_collect, reason = "a table reads best where it is used")]
+
+mod calls;
+mod faults;
+mod hostile;
+mod preflight;
+mod refusals;
+mod sign_in;
+#[path = "../support/mod.rs"]
+mod support;
+mod training;
