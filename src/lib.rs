@@ -5,6 +5,7 @@
 pub mod aaguid;
 #[macro_use]
 pub mod advice;
+pub mod cli;
 pub mod clock;
 pub mod ctap;
 pub mod enroll;

@@ -86,7 +86,7 @@ statuses! {
     INVALID_OPTION = 0x2C, "key/invalid-option", Key, "An option does not fit the state of the key.", "Look at the options in `keywright keys info`, then run the command again.";
     KEEPALIVE_CANCEL = 0x2D, "key/cancelled-at-key", Interrupted, "The operation was cancelled.", "Run the same command again to go on where it stopped.";
     NO_CREDENTIALS = 0x2E, "key/no-credentials", Key, "The key holds no such passkey.", "List what it holds with `keywright keys credentials list`.";
-    USER_ACTION_TIMEOUT = 0x2F, "key/no-touch", Person, "Nobody touched the key in time.", "Run the command again and touch the key when it blinks.";
+    USER_ACTION_TIMEOUT = 0x2F, "key/touch-timeout", Person, "Nobody touched the key in time.", "Run the command again and touch the key when it blinks.";
     NOT_ALLOWED = 0x30, "key/not-allowed", Key, "The key does not allow this now.", "Take the key out, put it back and run the command again at once.";
     PIN_INVALID = 0x31, "key/pin-wrong", Key, "The PIN is wrong.", "Check how many tries are left with `keywright keys pin retries` before you try again.";
     PIN_BLOCKED = 0x32, "key/pin-blocked", Key, "The PIN is blocked: too many wrong tries.", "Only a reset helps, and it deletes every passkey on the key: `keywright keys reset`.";

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::advice::{Advice, Advised};
 
+use super::words::sentence;
 use super::{Sheet, Ui};
 
 /// Version of the objects that `--json` writes.
@@ -42,16 +43,6 @@ impl Problem {
     }
 }
 
-/// A text with a capital at its beginning and a full stop at its end.
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let mut sentence: String = rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect();
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
-}
-
 /// A face of the program.
 pub trait Face: Ui {
     /// Shows a command's result.
@@ -65,16 +56,4 @@ pub trait Face: Ui {
 
     /// Whether a person can be asked to do something with a key.
     fn has_person(&self) -> bool;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sentences_have_a_capital_and_a_full_stop() {
-        assert_eq!(sentence("the key is gone"), "The key is gone.");
-        assert_eq!(sentence("Wipe it?"), "Wipe it?");
-        assert_eq!(sentence("überlauf"), "Überlauf.");
-    }
 }

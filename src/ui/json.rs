@@ -1,5 +1,7 @@
 //! JSON lines for scripts: one versioned object a line on standard output, and nothing else there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -14,8 +16,11 @@ use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
 const ROOM: usize = 16 * 1024;
 
 /// The face for scripts. It asks nobody: flags answer.
-#[derive(Debug)]
-pub struct JsonLines;
+#[derive(Debug, Default)]
+pub struct JsonLines {
+    /// The key was last heard to wait for something: only then is it news that it does not.
+    key_waits: AtomicBool,
+}
 
 #[derive(Serialize)]
 struct Line<'a, T: Serialize> {
@@ -53,6 +58,11 @@ fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
 
 impl Ui for JsonLines {
     fn tell(&self, event: &Event) {
+        let waits = matches!(event, Event::KeyWaits { .. });
+        let waited = self.key_waits.swap(waits, Ordering::Relaxed);
+        if matches!(event, Event::KeyIdle) && !waited {
+            return;
+        }
         result(&line::<Value>(Body::Event(event)));
     }
 

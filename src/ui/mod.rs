@@ -23,7 +23,7 @@ pub use json::JsonLines;
 pub use log_lines::show_log;
 pub use plain::Plain;
 pub use sheet::{Block, Sheet};
-pub use streams::set_colours;
+pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
 pub use terminal::Terminal;
 
 /// A step of the flow, in its order.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use crate::ctap::Cancel;
+use crate::ctap::{Cancel, Wait};
 use crate::secret::Pin;
 
 use super::prompt::Keyboard;
@@ -28,6 +28,10 @@ impl Plain {
 
 impl Ui for Plain {
     fn tell(&self, event: &Event) {
+        // In lines that stay, what the key is busy with is noise; what it wants of a person is not.
+        if matches!(event, Event::KeyWaits { wait, .. } if *wait != Wait::Touch) {
+            return;
+        }
         let (tone, sentence) = say(event);
         match tone {
             Tone::Idle => {}

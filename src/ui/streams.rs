@@ -1,6 +1,6 @@
 //! The two streams of the program: results go to one, talk to the other. A reader that has gone away is no error.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 /// Writes a result to standard output. The text ends with a line break, so that nothing of it stays in a buffer.
 pub(super) fn result(text: &str) {
@@ -14,6 +14,16 @@ pub(super) fn talk(text: &str) {
     let mut stream = io::stderr().lock();
     let _ = stream.write_all(text.as_bytes());
     let _ = stream.flush();
+}
+
+/// Whether talk goes to a terminal.
+pub fn talk_is_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether somebody can type.
+pub fn keyboard_is_there() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Turns colours on or off, for both streams.

@@ -33,7 +33,7 @@ pub(super) fn say(event: &Event) -> (Tone, String) {
         }
         Event::KeyFound { name, serial, aaguid } => (Tone::Done, found(name, serial.as_deref(), aaguid)),
         Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
-        Event::StepDone { note, .. } => (Tone::Done, harmless(note)),
+        Event::StepDone { note, .. } => (Tone::Done, sentence(&harmless(note))),
         Event::Found { finding } => judge(finding),
         Event::RemoveKey { reader: false } => (Tone::Act, "Take the key out.".into()),
         Event::RemoveKey { reader: true } => (Tone::Act, "Take the key off the reader.".into()),
@@ -41,7 +41,7 @@ pub(super) fn say(event: &Event) -> (Tone, String) {
             let place = if *reader { "Put the same key back on the reader" } else { "Put the same key back in" };
             (Tone::Act, format!("{place}, then touch it within {} seconds when it blinks.", window.as_secs()))
         }
-        Event::NewChance { reason } => (Tone::Warn, harmless(reason)),
+        Event::NewChance { reason } => (Tone::Warn, sentence(&harmless(reason))),
         Event::KeyWaits { wait: Wait::Touch, long: false } => (Tone::Act, "Touch the key now.".into()),
         Event::KeyWaits { wait: Wait::Touch, long: true } => (Tone::Act, "Press the key and hold it for 5 seconds.".into()),
         Event::KeyWaits { wait: Wait::Working, .. } => (Tone::Busy, "The key is working: do not remove it.".into()),
@@ -49,12 +49,26 @@ pub(super) fn say(event: &Event) -> (Tone, String) {
             (Tone::Busy, format!("The key is busy (status {status}): do not remove it."))
         }
         Event::KeyIdle => (Tone::Idle, String::new()),
-        Event::Notice { sentence } => (Tone::Note, harmless(sentence)),
+        Event::Notice { sentence: said } => (Tone::Note, sentence(&harmless(said))),
         Event::Resuming { job, upn, state } => {
             (Tone::Note, format!("Going on with job {job} for {}, which stopped at: {}.", harmless(upn), harmless(state)))
         }
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
     }
+}
+
+/// A text with a capital at its beginning and a full stop at its end.
+pub(super) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    // An account name at the beginning keeps its spelling.
+    let is_name = text.split_whitespace().next().is_some_and(|word| word.contains('@'));
+    let first = rest.next().into_iter();
+    let mut sentence: String = if is_name { first.collect() } else { first.flat_map(char::to_uppercase).collect() };
+    sentence.extend(rest);
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 fn found(name: &str, serial: Option<&str>, aaguid: &str) -> String {
@@ -81,7 +95,7 @@ fn judge(finding: &Finding) -> (Tone, String) {
         Verdict::Warn | Verdict::Fail | Verdict::Unknown => Tone::Warn,
     };
     let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", harmless(&finding.remedy)) };
-    (tone, format!("{}{remedy}", harmless(&finding.sentence)))
+    (tone, format!("{}{remedy}", sentence(&harmless(&finding.sentence))))
 }
 
 /// A summary's lines, the PIN aside.
@@ -111,4 +125,22 @@ pub(super) fn pin_note(summary: &Summary) -> Vec<&'static str> {
         "This key cannot force a PIN change: tell its user to change the PIN before first use, since you know it too."
     });
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_have_a_capital_and_a_full_stop() {
+        for (text, shown) in [
+            ("the key is gone", "The key is gone."),
+            ("Wipe it?", "Wipe it?"),
+            ("überlauf", "Überlauf."),
+            ("adele@contoso.example may", "adele@contoso.example may."),
+            ("", "."),
+        ] {
+            assert_eq!(sentence(text), shown);
+        }
+    }
 }

@@ -1,0 +1,335 @@
+//! The command line as it is typed: shapes and help, no decisions.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
+#[derive(Debug, Parser)]
+#[command(name = "keywright", version, max_term_width = 110, propagate_version = false, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 needs a person, 4 refused by policy, 5 key problem,\n\
+                        6 tenant or network problem, 7 partly done, 130 interrupted and resumable.")]
+pub(super) struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// The tenant, field by field.
+    #[command(flatten)]
+    pub(super) tenant: TenantFields,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Profile of the tenant: a name in the configuration directory, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", env = "KEYWRIGHT_PROFILE", global = true, hide_env_values = true)]
+    pub(super) profile: Option<String>,
+    /// Rehearse on the training key, against the training tenant, or both (the default)
+    #[arg(
+        long,
+        value_name = "PART",
+        env = "KEYWRIGHT_SIMULATE", hide_env_values = true,
+        global = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all"
+    )]
+    pub(super) simulate: Option<Part>,
+    /// Which key: its serial number, or part of its path, port or reader name
+    #[arg(long, value_name = "SELECTOR", env = "KEYWRIGHT_KEY", hide_env_values = true, global = true)]
+    pub(super) key: Option<String>,
+    /// The ledger's file
+    #[arg(long, value_name = "PATH", env = "KEYWRIGHT_LEDGER", hide_env_values = true, global = true)]
+    pub(super) ledger: Option<PathBuf>,
+    /// Write one JSON object a line to standard output, and ask nothing
+    #[arg(long, env = "KEYWRIGHT_JSON", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(super) json: bool,
+    /// Agree to what would be asked, such as the wiping of a used key
+    #[arg(short, long, env = "KEYWRIGHT_YES", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(super) yes: bool,
+    /// Say more: -v for the tenant's own words, -vv for diagnosis, -vvv for every exchange; never a secret
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Use colours
+    #[arg(long, value_name = "WHEN", env = "KEYWRIGHT_COLOR", hide_env_values = true, global = true, default_value = "auto")]
+    pub(super) color: Color,
+}
+
+/// The fields of a profile as flags and variables.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Tenant (instead of, or on top of, a profile)")]
+pub(super) struct TenantFields {
+    /// Tenant id, or one of the tenant's domains
+    #[arg(long, env = "KEYWRIGHT_TENANT", hide_env_values = true, global = true)]
+    pub(super) tenant: Option<String>,
+    /// Application (client) id
+    #[arg(long, env = "KEYWRIGHT_CLIENT_ID", hide_env_values = true, global = true, hide_short_help = true)]
+    pub(super) client_id: Option<String>,
+    /// Sign-in host
+    #[arg(long, value_name = "URL", env = "KEYWRIGHT_AUTHORITY", hide_env_values = true, global = true, hide_short_help = true)]
+    pub(super) authority: Option<String>,
+    /// Graph host
+    #[arg(long, value_name = "URL", env = "KEYWRIGHT_GRAPH", hide_env_values = true, global = true, hide_short_help = true)]
+    pub(super) graph: Option<String>,
+    /// File that holds the client secret and nothing else
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYWRIGHT_CLIENT_SECRET_FILE",
+        hide_env_values = true,
+        global = true,
+        hide_short_help = true
+    )]
+    pub(super) client_secret_file: Option<String>,
+    /// PEM file with the private key and the certificate to sign in with
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "KEYWRIGHT_CERTIFICATE",
+        hide_env_values = true,
+        global = true,
+        hide_short_help = true
+    )]
+    pub(super) certificate: Option<String>,
+    /// How the certificate's key signs: PS256 or RS256
+    #[arg(
+        long,
+        value_name = "ALG",
+        env = "KEYWRIGHT_CERTIFICATE_ALG",
+        hide_env_values = true,
+        global = true,
+        hide_short_help = true
+    )]
+    pub(super) certificate_alg: Option<String>,
+    /// Life of a challenge in minutes (asks the beta API; without it, five)
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        env = "KEYWRIGHT_CHALLENGE_MINUTES",
+        hide_env_values = true,
+        global = true,
+        hide_short_help = true
+    )]
+    pub(super) challenge_minutes: Option<u32>,
+    /// The only relying party id to accept
+    #[arg(
+        long,
+        value_name = "DOMAIN",
+        env = "KEYWRIGHT_EXPECTED_RP",
+        hide_env_values = true,
+        global = true,
+        hide_short_help = true
+    )]
+    pub(super) expected_rp: Option<String>,
+}
+
+/// What is rehearsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// The training key.
+    Key,
+    /// The training tenant.
+    Tenant,
+    /// Both.
+    All,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Provision a key for a user: wipe, temporary PIN, passkey, forced PIN change, registration
+    Enroll(EnrollArgs),
+    /// Finish what was interrupted
+    Resume(ResumeArgs),
+    /// The key in the port or on the reader
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The passkeys that the tenant holds for a user
+    #[command(subcommand)]
+    Passkeys(PasskeysCommand),
+    /// Check everything that could stop you, and say what to do about it
+    Doctor,
+    /// The training tenant
+    #[cfg(feature = "simulator")]
+    #[command(subcommand)]
+    Simulator(SimulatorCommand),
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write the pages of all commands into a directory
+    Man {
+        /// Where to write the pages.
+        directory: Option<PathBuf>,
+    },
+}
+
+/// `enroll`.
+#[derive(Debug, Args)]
+pub(super) struct EnrollArgs {
+    /// The user: user principal name or object id
+    pub(super) user: String,
+    /// Whether the key is wiped first: auto leaves a fresh key as it is
+    #[arg(long, value_name = "WHEN", env = "KEYWRIGHT_RESET", hide_env_values = true)]
+    pub(super) reset: Option<ResetWhen>,
+    /// Go on with a key that cannot force a PIN change, although staff then know a valid PIN
+    #[arg(long, env = "KEYWRIGHT_ALLOW_UNFORCED_PIN", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(super) allow_unforced_pin: bool,
+    /// Name of the passkey in the tenant, 1 to 30 characters
+    #[arg(long, value_name = "NAME")]
+    pub(super) display_name: Option<String>,
+    /// Length of the temporary PIN; the key's minimum wins
+    #[arg(long, value_name = "N", env = "KEYWRIGHT_PIN_LENGTH", hide_env_values = true, value_parser = clap::value_parser!(u8).range(4..=63))]
+    pub(super) pin_length: Option<u8>,
+    /// Characters of the temporary PIN
+    #[arg(long, value_name = "SET", env = "KEYWRIGHT_PIN_ALPHABET", hide_env_values = true)]
+    pub(super) pin_alphabet: Option<PinAlphabet>,
+}
+
+/// When the key is wiped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResetWhen {
+    /// If it holds anything.
+    Auto,
+    /// In any case.
+    Always,
+    /// Never: a key that holds something is refused.
+    Never,
+}
+
+/// Characters of a temporary PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PinAlphabet {
+    /// 0 to 9.
+    Digits,
+    /// Digits and small letters without those that look alike or move between keyboard layouts.
+    Safe,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The job; without it, the one that is open
+    pub(super) job: Option<i64>,
+    /// Only list what is open
+    #[arg(long, conflicts_with = "job")]
+    pub(super) list: bool,
+}
+
+/// `keys`.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// List the keys that are there
+    List,
+    /// Show everything that a key says about itself
+    Info,
+    /// Wipe a key: PIN and every passkey on it
+    Reset,
+    /// The key's PIN
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// The passkeys on the key
+    #[command(subcommand)]
+    Credentials(CredentialsCommand),
+}
+
+/// `keys pin`.
+#[derive(Debug, Subcommand)]
+pub(super) enum PinCommand {
+    /// Set the PIN of a key that has none
+    Set(PinSource),
+    /// Change the PIN
+    Change(PinSource),
+    /// Make the key demand a new PIN before it is used again
+    ForceChange(PinSource),
+    /// Show how many tries are left
+    Retries,
+}
+
+/// Where PINs come from; never from the command line, which every process can read.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct PinSource {
+    /// Read PINs from standard input, a line each (the current one first); otherwise from KEYWRIGHT_PIN and
+    /// KEYWRIGHT_NEW_PIN, otherwise by asking
+    #[arg(long)]
+    pub(super) pin_stdin: bool,
+}
+
+/// `keys credentials`.
+#[derive(Debug, Subcommand)]
+pub(super) enum CredentialsCommand {
+    /// List the passkeys on the key
+    List(PinSource),
+    /// Delete a passkey from the key
+    Delete {
+        /// Credential id, base64url, or its beginning.
+        credential: String,
+        /// Where the PIN comes from.
+        #[command(flatten)]
+        pin: PinSource,
+    },
+    /// Change the user name that a passkey on the key shows
+    Rename {
+        /// Credential id, base64url, or its beginning.
+        credential: String,
+        /// New account name, such as a user principal name.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// New name for people.
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// Where the PIN comes from.
+        #[command(flatten)]
+        pin: PinSource,
+    },
+}
+
+/// `passkeys`.
+#[derive(Debug, Subcommand)]
+pub(super) enum PasskeysCommand {
+    /// List a user's passkeys
+    List {
+        /// The user: user principal name or object id.
+        user: String,
+    },
+    /// Remove one of a user's passkeys from the tenant
+    Remove {
+        /// The user: user principal name or object id.
+        user: String,
+        /// The passkey's id, as `list` shows it.
+        id: String,
+    },
+}
+
+/// `simulator`.
+#[cfg(feature = "simulator")]
+#[derive(Debug, Subcommand)]
+pub(super) enum SimulatorCommand {
+    /// Serve the training tenant; prints a profile that `--profile` takes, then serves until Ctrl-C
+    Tenant {
+        /// Loopback address and port; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// Users, policies and faults, as TOML
+        #[arg(long, value_name = "FILE")]
+        script: Option<PathBuf>,
+    },
+}

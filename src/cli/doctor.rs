@@ -1,0 +1,157 @@
+//! `doctor`: everything that could stop you, checked and explained.
+
+use serde_json::json;
+
+use super::CliError;
+use super::station::Station;
+use crate::advice::{Advised, Exit};
+use crate::ctap::{CtapError, LinkError};
+use crate::enroll::link_line;
+use crate::identity::{Finding, Verdict};
+use crate::ledger::{JobState, Ledger as _};
+use crate::ui::{Block, Problem, Sheet};
+
+/// Makes every check; fails if one of them did.
+pub(super) fn run(station: &Station) -> Exit {
+    let mut findings = Vec::new();
+    places(station, &mut findings);
+    keys(station, &mut findings);
+    profile(station, &mut findings);
+    findings.push(ledger(station));
+    findings.push(match station.safe() {
+        Ok(_) => pass("safe", "Temporary PINs can be sealed to this station."),
+        Err(error) => of_error("safe", Verdict::Fail, &error),
+    });
+    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    let rows = findings.iter().map(|finding| {
+        let word = match finding.verdict {
+            Verdict::Pass => "ok",
+            Verdict::Warn => "look",
+            Verdict::Fail => "wrong",
+            Verdict::Unknown => "unknown",
+        };
+        let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", finding.remedy) };
+        vec![word.to_owned(), finding.check.to_owned(), format!("{}{remedy}", finding.sentence)]
+    });
+    let table = Block::Table { head: vec!["VERDICT", "CHECK", "FOUND"], rows: rows.collect() };
+    station.face.show(&Sheet::new(&json!({ "checks": findings, "ok": !failed }), vec![table]));
+    if failed { Exit::Failed } else { Exit::Done }
+}
+
+/// A check that went well.
+pub(super) fn pass(check: &'static str, sentence: impl Into<String>) -> Finding {
+    Finding { check, verdict: Verdict::Pass, sentence: sentence.into(), remedy: String::new() }
+}
+
+/// A check that ended with an error: its sentence, and its next step as the remedy.
+pub(super) fn of_error(check: &'static str, verdict: Verdict, error: &dyn Advised) -> Finding {
+    let Problem { message, next, .. } = Problem::of(error);
+    Finding { check, verdict, sentence: message, remedy: next.to_owned() }
+}
+
+/// Ports, readers and the services behind them.
+fn places(station: &Station, findings: &mut Vec<Finding>) {
+    if station.settings.training_key {
+        findings.push(pass("ports", "The training key needs no port."));
+        return;
+    }
+    for report in station.system_bus().survey() {
+        let check = if report.place == "USB" { "ports" } else { "readers" };
+        findings.push(match report.found {
+            Ok(found) if found.is_empty() => pass(check, format!("{}: nothing is there.", report.place)),
+            Ok(found) => pass(check, format!("{}: {}.", report.place, found.join(", "))),
+            // The other kind of link may be all that is needed.
+            Err(error) => of_error(check, Verdict::Warn, &error),
+        });
+    }
+}
+
+/// Every key that is there: can it be opened and asked?
+fn keys(station: &Station, findings: &mut Vec<Finding>) {
+    let mut bus = match station.bus() {
+        Ok(bus) => bus,
+        Err(error) => return findings.push(of_error("keys", Verdict::Fail, &error)),
+    };
+    let links = bus.links();
+    let mut desk = station.desk(bus.as_mut());
+    match links {
+        Ok(links) if links.is_empty() => findings.push(Finding {
+            check: "keys",
+            verdict: Verdict::Warn,
+            sentence: "No security key is there.".into(),
+            remedy: "Put one in and run this again.".into(),
+        }),
+        Ok(links) => findings.extend(links.iter().map(|link| match desk.open(link) {
+            Ok(key) => pass("keys", format!("{} answers, AAGUID {}.", link_line(link), key.info().aaguid)),
+            Err(error) => Finding { remedy: remedy(&error), ..of_error("keys", Verdict::Fail, &error) },
+        })),
+        Err(error) => findings.push(of_error("keys", Verdict::Warn, &error)),
+    }
+}
+
+/// The next step; for a permission it is one of the platform.
+fn remedy(error: &CtapError) -> String {
+    match error {
+        CtapError::Link(LinkError::AccessDenied(_)) => PERMISSION.to_owned(),
+        other => other.advice().next.to_owned(),
+    }
+}
+
+/// How a person gets the right to talk to keys on USB.
+#[cfg(target_os = "linux")]
+const PERMISSION: &str = "Install the udev rules for FIDO keys (`apt-get install libfido2-1`, or `libu2f-udev` on older systems), \
+                          then take the key out and put it back.";
+/// How a person gets the right to talk to keys on USB.
+#[cfg(target_os = "windows")]
+const PERMISSION: &str = "Run keywright as administrator: Windows lets nobody else talk to FIDO keys.";
+/// How a person gets the right to talk to keys on USB.
+#[cfg(not(any(target_os = "linux", target_os = "windows")))]
+const PERMISSION: &str = "Allow the terminal to watch input devices (Privacy & Security, Input Monitoring).";
+
+fn profile(station: &Station, findings: &mut Vec<Finding>) {
+    if station.settings.training_tenant {
+        findings.push(pass("profile", "The training tenant needs no profile."));
+    } else {
+        match station.tenant_profile() {
+            Ok(profile) => {
+                let path =
+                    station.settings.profile().ok().and_then(|file| file.path.as_deref()).map(|path| path.display().to_string());
+                let origin = path.unwrap_or_else(|| "flags and variables".into());
+                findings.push(pass(
+                    "profile",
+                    format!("Tenant {} as application {}, from {origin}.", profile.tenant, profile.client_id),
+                ));
+            }
+            // Keys can be looked after without a tenant.
+            Err(error @ CliError::NoProfile(_)) if station.settings.profile_name.is_none() => {
+                findings.push(of_error("profile", Verdict::Warn, &error));
+                return;
+            }
+            Err(error) => {
+                findings.push(of_error("profile", Verdict::Fail, &error));
+                return;
+            }
+        }
+    }
+    findings.push(match station.provider().and_then(|mut tenant| Ok(tenant.sign_in()?)) {
+        Ok(()) => pass("sign-in", "The tenant gave a token."),
+        Err(error) => of_error("sign-in", Verdict::Fail, &error),
+    });
+}
+
+fn ledger(station: &Station) -> Finding {
+    let counted = station.ledger().and_then(|mut ledger| {
+        let open = ledger.jobs(Some(JobState::Open))?.len();
+        Ok((ledger.place().display().to_string(), open))
+    });
+    match counted {
+        Ok((place, 0)) => pass("ledger", format!("{place}; nothing is unfinished.")),
+        Ok((place, open)) => Finding {
+            check: "ledger",
+            verdict: Verdict::Warn,
+            sentence: format!("{place}; {open} unfinished."),
+            remedy: "See them with `keywright resume --list`.".into(),
+        },
+        Err(error) => of_error("ledger", Verdict::Fail, &error),
+    }
+}

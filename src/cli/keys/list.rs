@@ -1,0 +1,82 @@
+//! `keys list`.
+
+use serde::Serialize;
+
+use super::super::CliError;
+use super::super::station::Station;
+use crate::aaguid::Aaguid;
+use crate::ctap::{CtapError, Link, LinkKind};
+use crate::enroll::Desk;
+use crate::ui::{Block, Problem, Sheet};
+
+/// One key, as far as it could be read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    link: LinkKind,
+    path: String,
+    product: Option<String>,
+    port: Option<String>,
+    serial: Option<String>,
+    aaguid: Option<Aaguid>,
+    versions: Vec<String>,
+    pin_set: Option<bool>,
+    problem: Option<Problem>,
+}
+
+/// Lists every key; one that cannot be read is listed with the reason.
+pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError> {
+    let links = desk.bus.links()?;
+    let rows: Vec<Row> = links.iter().map(|link| row(desk, link)).collect();
+    let block = if rows.is_empty() {
+        Block::Line("No security key is there.".into())
+    } else {
+        Block::Table { head: vec!["LINK", "PRODUCT", "SERIAL", "AAGUID", "PIN", "PATH"], rows: rows.iter().map(cells).collect() }
+    };
+    station.face.show(&Sheet::new(&serde_json::json!({ "keys": rows }), vec![block]));
+    Ok(())
+}
+
+fn row(desk: &mut Desk<'_>, link: &Link) -> Row {
+    let mut row = Row {
+        link: link.kind,
+        path: link.path.clone(),
+        product: link.product.clone(),
+        port: link.port.clone(),
+        serial: link.usb_serial.clone(),
+        aaguid: None,
+        versions: Vec::new(),
+        pin_set: None,
+        problem: None,
+    };
+    if let Err(error) = read(desk, link, &mut row) {
+        row.problem = Some(Problem::of(&error));
+    }
+    row
+}
+
+fn read(desk: &mut Desk<'_>, link: &Link, row: &mut Row) -> Result<(), CtapError> {
+    let mut key = desk.open(link)?;
+    row.aaguid = Some(key.info().aaguid);
+    row.versions.clone_from(&key.info().versions);
+    row.pin_set = key.info().client_pin();
+    row.serial = key.identity()?.shown_serial().map(ToOwned::to_owned);
+    Ok(())
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let cell = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let link = match row.link {
+        LinkKind::Usb => "usb",
+        LinkKind::Nfc => "nfc",
+        LinkKind::SmartCard => "smart-card",
+    };
+    let pin = match (&row.problem, row.pin_set) {
+        (Some(problem), _) => problem.code,
+        (None, Some(true)) => "set",
+        (None, Some(false)) => "not set",
+        (None, None) => "none",
+    };
+    let aaguid = row.aaguid.map(|aaguid| aaguid.to_string());
+    vec![link.into(), cell(row.product.clone()), cell(row.serial.clone()), cell(aaguid), pin.into(), row.path.clone()]
+}

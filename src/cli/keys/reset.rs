@@ -1,0 +1,22 @@
+//! `keys reset`: the same procedure as in an enrolment, without a user.
+
+use serde_json::json;
+
+use super::super::CliError;
+use super::super::station::Station;
+use super::{opened, title};
+use crate::enroll::{self, Desk, EraseConsent};
+use crate::ui::{Block, Sheet};
+
+/// Wipes the key that is meant, and no other.
+pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError> {
+    let mut key = opened(desk)?;
+    let identity = key.identity()?;
+    let title = title(key.link(), &identity);
+    let consent = EraseConsent::obtain(desk, &key, station.settings.yes)?;
+    let key = enroll::reset(desk, key, &identity, &consent, &mut || Ok(()))?;
+    let line = format!("{title} is wiped: no PIN, no passkeys.");
+    let object = json!({ "reset": true, "identity": identity, "pinSet": key.info().client_pin() });
+    station.face.show(&Sheet::new(&object, vec![Block::Line(line)]));
+    Ok(())
+}

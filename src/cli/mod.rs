@@ -1,0 +1,74 @@
+//! The command line: arguments become settings, settings become a command. No logic of its own beyond that.
+
+mod args;
+mod doctor;
+mod enrolling;
+mod error;
+mod keys;
+
+mod manual;
+mod passkeys;
+mod pins;
+mod places;
+mod profile_file;
+#[cfg(feature = "simulator")]
+mod rehearsal;
+mod resume;
+mod settings;
+mod station;
+#[cfg(feature = "simulator")]
+mod training_tenant;
+mod voice;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use crate::advice::{Advised as _, Exit};
+use crate::ctap::Cancel;
+
+pub use error::{ALL, CliError};
+
+#[cfg(feature = "simulator")]
+use args::SimulatorCommand;
+use args::{Command, CommandLine};
+use settings::{Settings, Voice};
+use station::Station;
+
+/// Runs the program with these arguments, the first of which is its own name. `cancel` is what Ctrl-C requests.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let line = match CommandLine::try_parse_from(&arguments) {
+        Ok(line) => line,
+        Err(error) => return voice::not_understood(&error, &arguments),
+    };
+    let face = voice::face(Voice::of(&line), cancel);
+    let station = Station::new(Settings::resolve(&line), Arc::clone(&face), cancel);
+    match perform(&line.command, &station) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let error = if cancel.requested() { CliError::Interrupted } else { error };
+            face.complain(&error.problem());
+            error.advice().exit
+        }
+    }
+}
+
+fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
+    match command {
+        Command::Enroll(args) => enrolling::enroll(station, args)?,
+        Command::Resume(args) if args.list => resume::list(station)?,
+        Command::Resume(args) => enrolling::resume(station, args.job)?,
+        Command::Keys(command) => keys::run(station, command)?,
+        Command::Passkeys(command) => passkeys::run(station, command)?,
+        #[cfg(feature = "simulator")]
+        Command::Simulator(SimulatorCommand::Tenant { listen, script }) => {
+            return training_tenant::serve(station, *listen, script.as_deref());
+        }
+        Command::Doctor => return Ok(doctor::run(station)),
+        Command::Completions { shell } => manual::completions(station.face.as_ref(), *shell),
+        Command::Man { directory } => manual::man(station.face.as_ref(), directory.as_deref())?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,48 @@
+//! `resume`: what is unfinished, and finishing it.
+
+use serde_json::json;
+
+use super::CliError;
+use super::station::Station;
+use crate::ledger::{Intent, Job, JobState, Ledger, LedgerError};
+use crate::ui::{Block, Sheet};
+
+/// Lists what is unfinished.
+pub(super) fn list(station: &Station) -> Result<(), CliError> {
+    let mut ledger = station.ledger()?;
+    let jobs = ledger.jobs(Some(JobState::Open))?;
+    let states = jobs.iter().map(|job| last_step(&mut ledger, job)).collect::<Result<Vec<_>, _>>()?;
+    let objects = jobs.iter().zip(&states).map(|(job, state)| {
+        json!({
+            "job": job.id, "upn": job.order.upn, "serial": job.order.key.shown_serial(), "opened": job.opened,
+            "tenant": job.order.tenant, "last": state,
+        })
+    });
+    let objects: Vec<_> = objects.collect();
+    let rows = jobs.iter().zip(&states).map(|(job, state)| {
+        let serial = job.order.key.shown_serial().unwrap_or("-");
+        vec![job.id.to_string(), job.order.upn.clone(), serial.to_owned(), job.opened.to_string(), state.clone()]
+    });
+    let block = if jobs.is_empty() {
+        Block::Line("Nothing is unfinished.".into())
+    } else {
+        Block::Table { head: vec!["JOB", "USER", "SERIAL", "BEGUN", "LAST STEP"], rows: rows.collect() }
+    };
+    station.face.show(&Sheet::new(&json!({ "jobs": objects }), vec![block]));
+    Ok(())
+}
+
+/// The last thing that a job's journal says, in words.
+fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> {
+    let Some(entry) = ledger.entries(job.id)?.pop() else { return Ok("nothing done yet".into()) };
+    let step = match entry.intent {
+        Intent::Erase { .. } => "wiping the key",
+        Intent::SetPin { .. } | Intent::ReplacePin { .. } => "setting the PIN",
+        Intent::Make { .. } => "making the passkey",
+        Intent::Seal => "forcing the PIN change",
+        Intent::Register { .. } => "registering",
+        Intent::DeleteCredential { .. } => "deleting an unused passkey",
+        Intent::HandOver { .. } => "handing the PIN over",
+    };
+    Ok(if entry.outcome.is_some() { format!("{step}, ended") } else { format!("{step}, not known how it ended") })
+}

@@ -1,0 +1,188 @@
+//! The station: settings turned into the things that commands work with. Nothing is opened before a command asks for it.
+
+#[cfg(feature = "simulator")]
+use std::cell::OnceCell;
+use std::env;
+use std::fs::remove_dir_all;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::CryptoRng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::ctap::discover::SystemBus;
+use crate::ctap::{Bus, Cancel};
+use crate::enroll::Desk;
+use crate::handover::AgeSafe;
+use crate::identity::entra::{Entra, Profile, Tools};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::secret::SecretText;
+use crate::secret::private::make_directory;
+#[cfg(feature = "simulator")]
+use crate::simulator::tenant::RunningTenant;
+use crate::ui::{Answer, Event, Face, Question, Ui};
+
+use super::CliError;
+use super::settings::{Places, Settings};
+#[cfg(feature = "simulator")]
+use super::{rehearsal, training_tenant};
+
+/// How long a person may take to put a key in or take it out.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// The same without a terminal: somebody may still stand beside the script.
+const UNATTENDED: Duration = Duration::from_secs(30);
+
+/// Everything that a command works with.
+pub(super) struct Station {
+    /// What was asked for, resolved.
+    pub(super) settings: Settings,
+    /// The face.
+    pub(super) face: Arc<dyn Face>,
+    /// Ctrl-C.
+    pub(super) cancel: Cancel,
+    /// Time.
+    pub(super) clock: SharedClock,
+    temporary: Option<PathBuf>,
+    #[cfg(feature = "simulator")]
+    tenant: OnceCell<RunningTenant>,
+}
+
+impl Station {
+    /// A station; in a rehearsal with a temporary place of its own.
+    pub(super) fn new(settings: Settings, face: Arc<dyn Face>, cancel: &Cancel) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        let temporary = settings.apart().then(|| {
+            let moment = clock.now().as_nanosecond();
+            env::temp_dir().join(format!("keywright-rehearsal-{}-{moment}", std::process::id()))
+        });
+        Self {
+            settings,
+            face,
+            cancel: cancel.clone(),
+            clock,
+            temporary,
+            #[cfg(feature = "simulator")]
+            tenant: OnceCell::new(),
+        }
+    }
+
+    /// A generator that asks the operating system.
+    pub(super) fn generator() -> Box<dyn CryptoRng + Send> {
+        Box::new(UnwrapErr(SysRng))
+    }
+
+    /// Where the ledger and the station's identity are.
+    fn places(&self) -> Result<Places, CliError> {
+        let Some(directory) = &self.temporary else { return self.settings.places() };
+        make_directory(directory).map_err(|error| CliError::file(directory, &error))?;
+        Ok(Places::within(directory))
+    }
+
+    /// Ports and readers, or the training key.
+    pub(super) fn bus(&self) -> Result<Box<dyn Bus>, CliError> {
+        if self.settings.training_key {
+            #[cfg(feature = "simulator")]
+            return rehearsal::bus(&self.clock);
+            #[cfg(not(feature = "simulator"))]
+            return Err(CliError::NoSimulator);
+        }
+        Ok(Box::new(self.system_bus()))
+    }
+
+    /// Ports and readers.
+    pub(super) fn system_bus(&self) -> SystemBus {
+        SystemBus::new(Arc::clone(&self.clock), Self::generator())
+    }
+
+    /// The bus with the person in front of it. Without a person nobody waits for hands that do not come.
+    pub(super) fn desk<'a>(&self, bus: &'a mut dyn Bus) -> Desk<'a> {
+        let ui: Arc<dyn Ui> = Arc::<dyn Face>::clone(&self.face);
+        let hands = self.settings.training_key || self.face.has_person();
+        Desk {
+            bus,
+            ui,
+            clock: Arc::clone(&self.clock),
+            generators: Arc::new(Self::generator),
+            cancel: self.cancel.clone(),
+            patience: if hands { PATIENCE } else { UNATTENDED },
+            selector: self.settings.key.clone(),
+        }
+    }
+
+    /// The ledger; made if it is missing.
+    pub(super) fn ledger(&self) -> Result<SqliteLedger, CliError> {
+        Ok(SqliteLedger::open(&self.places()?.ledger, Arc::clone(&self.clock))?)
+    }
+
+    /// The safe that only this station opens; made if it is missing.
+    pub(super) fn safe(&self) -> Result<AgeSafe, CliError> {
+        Ok(AgeSafe::open_or_create(&self.places()?.identity)?)
+    }
+
+    /// The tenant of the profile.
+    pub(super) fn provider(&self) -> Result<Entra, CliError> {
+        let secret = env::var("KEYWRIGHT_CLIENT_SECRET").ok().filter(|text| !text.is_empty()).map(SecretText::new);
+        let face = Arc::clone(&self.face);
+        let tools = Tools {
+            clock: Arc::clone(&self.clock),
+            rng: Self::generator(),
+            on_pause: Box::new(move |delay: Duration| face.tell(&Event::TenantWaits { delay })),
+        };
+        Ok(Entra::new(self.tenant_profile()?, secret, tools)?)
+    }
+
+    /// The tenant's part of the profile.
+    pub(super) fn tenant_profile(&self) -> Result<Profile, CliError> {
+        if self.settings.training_tenant {
+            return self.training_profile();
+        }
+        let file = self.settings.profile()?;
+        if file.tenant.is_empty() {
+            let expected = super::profile_file::ProfileFile::locate("default")?;
+            return Err(CliError::NoProfile(expected));
+        }
+        // The values come from a TOML table, so they can be written as one.
+        let text = toml::to_string(&file.tenant).unwrap_or_default();
+        Ok(Profile::from_toml(&text)?)
+    }
+
+    /// The profile of the training tenant, which is started by the first who asks.
+    #[cfg(feature = "simulator")]
+    fn training_profile(&self) -> Result<Profile, CliError> {
+        if self.tenant.get().is_none() {
+            // Nobody else can have set it: the station stays in one thread.
+            let _ = self.tenant.set(training_tenant::rehearse(&self.clock)?);
+        }
+        let text = self.tenant.get().map(RunningTenant::profile_toml).unwrap_or_default();
+        Ok(Profile::from_toml(&text)?)
+    }
+
+    #[cfg(not(feature = "simulator"))]
+    fn training_profile(&self) -> Result<Profile, CliError> {
+        Err(CliError::NoSimulator)
+    }
+
+    /// Asks, unless it was agreed to on the command line.
+    pub(super) fn consent(&self, question: &Question) -> Result<(), CliError> {
+        if self.settings.yes {
+            return Ok(());
+        }
+        match self.face.ask(question) {
+            Some(Answer::Yes) => Ok(()),
+            Some(Answer::No) => Err(CliError::Declined),
+            None => Err(CliError::ConsentMissing(question.text())),
+        }
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.temporary {
+            // A rehearsal that never opened its ledger has no directory.
+            let _ = remove_dir_all(directory);
+        }
+    }
+}

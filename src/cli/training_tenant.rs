@@ -1,0 +1,45 @@
+//! `simulator tenant`, and the training tenant behind `--simulate`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::CliError;
+use super::station::Station;
+use crate::advice::Exit;
+use crate::clock::SharedClock;
+use crate::simulator::OwnJudge;
+use crate::simulator::tenant::{RunningTenant, Script, TrainingTenant};
+use crate::ui::{Block, Sheet};
+
+/// How soon Ctrl-C is noticed.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Starts the tenant of a rehearsal, on a free port.
+pub(super) fn rehearse(clock: &SharedClock) -> Result<RunningTenant, CliError> {
+    start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None, clock)
+}
+
+/// Serves until Ctrl-C, which is how this command ends well.
+pub(super) fn serve(station: &Station, listen: SocketAddr, script: Option<&Path>) -> Result<Exit, CliError> {
+    let tenant = start(listen, script, &station.clock)?;
+    let profile = tenant.profile_toml();
+    let object = json!({ "url": tenant.url(), "profile": profile });
+    station.face.show(&Sheet { object, blocks: vec![Block::Raw(profile)] });
+    while !station.cancel.requested() {
+        station.clock.sleep(STEP);
+    }
+    Ok(Exit::Done)
+}
+
+fn start(listen: SocketAddr, script: Option<&Path>, clock: &SharedClock) -> Result<RunningTenant, CliError> {
+    let script = match script {
+        Some(path) => Script::from_file(path).map_err(|error| CliError::file(path, &error))?,
+        None => Script::default(),
+    };
+    TrainingTenant::start(listen, script, Arc::clone(clock), Station::generator(), Box::new(OwnJudge))
+        .map_err(|error| CliError::Tenant(error.to_string()))
+}

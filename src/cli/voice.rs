@@ -1,0 +1,71 @@
+//! Which face is worn, and what is said when the command line is not understood.
+
+use std::env;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::error::{ContextKind, ErrorKind};
+
+use super::args::Color;
+use super::error::NOT_UNDERSTOOD;
+use super::settings::Voice;
+use crate::advice::Exit;
+use crate::ctap::Cancel;
+use crate::ui::{
+    Block, Face, JsonLines, Plain, Problem, Sheet, Terminal, keyboard_is_there, set_colours, show_log, talk_is_seen,
+};
+
+/// The face that fits the streams and the wishes.
+pub(super) fn face(voice: Voice, cancel: &Cancel) -> Arc<dyn Face> {
+    show_log(voice.verbose);
+    let (talk, keyboard) = (talk_is_seen(), keyboard_is_there());
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    set_colours(match voice.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => talk && !dumb && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+    });
+    if voice.json {
+        return Arc::new(JsonLines::default());
+    }
+    // Log lines and a spinner would tear each other apart.
+    if talk && keyboard && !dumb && voice.verbose == 0 {
+        return Arc::new(Terminal::new(cancel));
+    }
+    Arc::new(Plain::new((talk && keyboard).then_some(cancel), voice.verbose > 0))
+}
+
+/// Answers a command line that asks for help or cannot be understood.
+pub(super) fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let cancel = Cancel::new();
+    let face = face(Voice { json: json && error.use_stderr(), verbose: 0, color: Color::Auto }, &cancel);
+    if !error.use_stderr() {
+        face.show(&Sheet::new(&(), vec![Block::Raw(error.render().to_string())]));
+        return Exit::Done;
+    }
+    let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        "a command is missing".to_owned()
+    } else if may_hold_a_pin(error, arguments) {
+        "there is an argument too many; a PIN is never taken from the command line".to_owned()
+    } else {
+        complaint_of(error)
+    };
+    face.complain(&Problem::from_row(NOT_UNDERSTOOD, &message));
+    NOT_UNDERSTOOD.exit
+}
+
+/// An argument too many on a command about PINs may be one: it is not repeated.
+fn may_hold_a_pin(error: &clap::Error, arguments: &[OsString]) -> bool {
+    error.kind() == ErrorKind::UnknownArgument
+        && (arguments.iter().any(|argument| argument == "pin" || argument == "credentials")
+            || error.get(ContextKind::InvalidArg).is_some_and(|argument| argument.to_string().contains("pin")))
+}
+
+/// clap's message as one sentence, without its own heading, usage and pointer to the help.
+fn complaint_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let message = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let words: Vec<&str> = message.map(str::trim).filter(|line| !line.is_empty()).collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
+}
