@@ -9,7 +9,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use keywright::aaguid::Aaguid;
+use keywright::simulator::OwnJudge;
 use keywright::simulator::key::{Model, test_other_root_der, test_root_der};
+use keywright::simulator::tenant::{AttestationJudge, AttestationLevel, Submission};
 use keywright::webauthn::{
     AttestationError, AttestationObject, AuthenticatorData, ClientData, CreationOptions, CredentialId, Expected, RelyingParty,
     Roots, Trust, UserEntity,
@@ -391,6 +393,31 @@ fn judge_holds_challenge_origin_and_exclusion() {
         Case { root: Some(test_other_root_der()), ..case },
     ] {
         judge(&wrong).unwrap_err();
+    }
+}
+
+#[test]
+fn the_shipped_judge_tells_who_vouches() {
+    let client_data = ClientData::create(&options());
+    let trusting = |der| OwnJudge { roots: roots(der, "2026-11-23T00:00:00Z") };
+    for (judge, forge, expected) in [
+        (OwnJudge::default(), Forge::sound(), Some(AttestationLevel::Attested)),
+        (trusting(test_root_der()), Forge::sound(), Some(AttestationLevel::Attested)),
+        (trusting(test_other_root_der()), Forge::sound(), None),
+        (OwnJudge::default(), Forge::self_attested(), Some(AttestationLevel::NotAttested)),
+        (OwnJudge::default(), Forge { format: "none", ..Forge::sound() }, Some(AttestationLevel::NotAttested)),
+        (OwnJudge::default(), Forge { flip_signature: true, ..Forge::sound() }, None),
+        (OwnJudge::default(), Forge { rp_id: "login.example", ..Forge::sound() }, None),
+    ] {
+        let submission = Submission {
+            client_data_json: client_data.as_bytes(),
+            attestation_object: &forge.make(&client_data),
+            challenge: CHALLENGE,
+            rp_id: RP_ID,
+            algorithms: &[ES256],
+        };
+        assert_eq!(judge.judge(&submission).ok(), expected);
+        assert!(judge.judge(&Submission { challenge: "YQ", ..submission }).is_err());
     }
 }
 

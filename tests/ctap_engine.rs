@@ -384,6 +384,10 @@ fn every_model_takes_a_pin_and_a_passkey() {
         let identity = state.authenticator().identity().unwrap();
         assert_eq!(identity.link, LinkKind::Usb);
         assert_eq!(identity.port.as_deref(), Some("1-1"));
+        let number = bench.key.serial().to_string();
+        let told = identity.shown_serial().is_some_and(|shown| shown.ends_with(&number));
+        assert_eq!(identity.serial.is_some(), model.maker_serial, "{}", model.slug);
+        assert_eq!(told, model.maker_serial || model.usb_serial, "{}", model.slug);
         let key = Pinned::unlock(state.into_authenticator(), pin("24681357")).unwrap();
         assert_eq!(key.pin().expose(), "24681357");
     }

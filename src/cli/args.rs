@@ -1,5 +1,6 @@
 //! The command line as it is typed: shapes and help, no decisions.
 
+#[cfg(feature = "simulator")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -40,6 +40,6 @@ fn start(listen: SocketAddr, script: Option<&Path>, clock: &SharedClock) -> Resu
         Some(path) => Script::from_file(path).map_err(|error| CliError::file(path, &error))?,
         None => Script::default(),
     };
-    TrainingTenant::start(listen, script, Arc::clone(clock), Station::generator(), Box::new(OwnJudge))
+    TrainingTenant::start(listen, script, Arc::clone(clock), Station::generator(), Box::new(OwnJudge::default()))
         .map_err(|error| CliError::Tenant(error.to_string()))
 }

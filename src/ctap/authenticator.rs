@@ -95,7 +95,7 @@ impl Authenticator {
     /// Everything that tells this key from another.
     ///
     /// # Errors
-    /// [`CtapError::Link`] if the key does not answer its maker's command for the serial number properly.
+    /// [`CtapError::Link`] if the link fails. A key that only refuses its maker's command has no serial number.
     pub fn identity(&mut self) -> Result<KeyIdentity, CtapError> {
         let serial = self.serial()?;
         let link = self.transport.link();

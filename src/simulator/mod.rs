@@ -1,8 +1,8 @@
 //! Rehearsal without hardware and without a tenant: the training key, the training tenant, a ledger that fails on demand.
 
+mod judge;
 pub mod key;
 pub mod ledger;
-mod own_judge;
 pub mod tenant;
 
-pub use own_judge::OwnJudge;
+pub use judge::OwnJudge;
