@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 
-use super::watch::{Watch, without_twins};
+use super::twins::Twins;
+use super::watch::Watch;
 use super::{Place, Sighting};
 use crate::clock::SharedClock;
 #[cfg(feature = "hid")]
@@ -41,6 +42,7 @@ pub struct SystemBus {
     rng: Box<dyn CryptoRng + Send>,
     places: Vec<Box<dyn Place>>,
     watch: Watch,
+    twins: Twins,
 }
 
 impl fmt::Debug for SystemBus {
@@ -63,7 +65,7 @@ impl SystemBus {
     }
 
     pub(super) fn over(places: Vec<Box<dyn Place>>, clock: SharedClock, rng: Box<dyn CryptoRng + Send>) -> Self {
-        Self { clock, rng, places, watch: Watch::default() }
+        Self { clock, rng, places, watch: Watch::default(), twins: Twins::default() }
     }
 
     /// Ports, readers and the services behind them, one by one: what `doctor` explains.
@@ -72,7 +74,7 @@ impl SystemBus {
     }
 
     /// One look at every place. One that fails does not spoil the others.
-    fn look(&mut self) -> Result<Vec<Sighting>, LinkError> {
+    fn look(&mut self, patience: bool) -> Result<Vec<Sighting>, LinkError> {
         let mut seen = Vec::new();
         let mut failure = Some(LinkError::NoService);
         for place in &mut self.places {
@@ -89,7 +91,7 @@ impl SystemBus {
         }
         match failure {
             Some(error) => Err(error),
-            None => Ok(without_twins(seen)),
+            None => Ok(self.twins.sort_out(seen, self.clock.monotonic(), patience)),
         }
     }
 
@@ -112,7 +114,7 @@ impl SystemBus {
 
 impl Bus for SystemBus {
     fn links(&mut self) -> Result<Vec<Link>, LinkError> {
-        let seen = self.look()?;
+        let seen = self.look(false)?;
         let links = seen.iter().map(|sighting| sighting.link.clone()).collect();
         self.watch.begin(seen);
         Ok(links)
@@ -128,7 +130,8 @@ impl Bus for SystemBus {
         }
     }
 
-    /// An arrival is stamped when it is seen, up to a quarter of a second after it happened.
+    /// An arrival is stamped when it is seen, up to a quarter of a second after it happened. A reader inside a key is told of a second
+    /// later, with the stamp of its first sight, in case the key appears on USB as well.
     fn wait(&mut self, budget: Duration, cancel: &Cancel) -> Result<Option<Change>, LinkError> {
         let deadline = self.clock.monotonic().saturating_add(budget);
         loop {
@@ -138,7 +141,7 @@ impl Bus for SystemBus {
             if let Some(change) = self.watch.next() {
                 return Ok(Some(change));
             }
-            let seen = self.look()?;
+            let seen = self.look(true)?;
             let now = self.clock.monotonic();
             self.watch.observe(seen, now);
             if let Some(change) = self.watch.next() {

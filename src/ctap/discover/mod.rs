@@ -1,6 +1,7 @@
 //! Which keys are there, and which come and go: USB ports and card readers as one bus.
 
 mod bus;
+mod twins;
 mod watch;
 
 pub use bus::{PlaceReport, SystemBus};

@@ -22,7 +22,7 @@ fn key(kind: LinkKind, path: &str, product: &str, insertion: u32) -> Sighting {
         usb_serial: None,
         port: None,
     };
-    Sighting { link, insertion: insertion.to_string() }
+    Sighting { link, insertion: insertion.to_string(), since: None }
 }
 
 type Look = Result<Vec<Sighting>, LinkError>;
@@ -30,6 +30,8 @@ type Look = Result<Vec<Sighting>, LinkError>;
 type Listing = (Vec<Look>, Result<Vec<&'static str>, LinkError>);
 /// Looks one after the other, and the expected changes.
 type Waiting = (&'static str, Vec<Vec<Sighting>>, Vec<Change>);
+/// Looks one after the other, and what is told: arrivals with their stamp in milliseconds.
+type Interfaces = (&'static str, Vec<Vec<Sighting>>, &'static [&'static str]);
 
 /// Shows one look after the other, then the last for ever.
 struct Shelf {
@@ -129,6 +131,33 @@ fn waiting() {
         let changes: Vec<Change> = std::iter::from_fn(|| bus.wait(budget, &Cancel::new()).unwrap()).collect();
         assert_eq!(changes, expected, "{name}");
         assert!(clock.monotonic() >= budget, "{name}: the last wait spends its budget");
+    }
+}
+
+#[test]
+fn one_key_with_two_interfaces() {
+    let usb = |insertion| key(Usb, "/dev/hidraw0", "YubiKey OTP+FIDO+CCID", insertion);
+    let inside = |insertion| key(SmartCard, "Yubico YubiKey OTP+FIDO+CCID 00 00", "YubiKey", insertion);
+    let rows: Vec<Interfaces> = vec![
+        ("its reader goes last", vec![vec![usb(1), inside(1)], vec![inside(1)], vec![inside(1)], vec![]], &["-/dev/hidraw0 0"]),
+        ("its reader comes first", vec![vec![], vec![inside(1)], vec![usb(1), inside(1)]], &["+/dev/hidraw0 200"]),
+        ("its reader comes last", vec![vec![], vec![usb(1)], vec![usb(1), inside(1)]], &["+/dev/hidraw0 0"]),
+        (
+            "out and in",
+            vec![vec![usb(1), inside(1)], vec![inside(1)], vec![], vec![inside(2)], vec![usb(2), inside(2)]],
+            &["-/dev/hidraw0 0", "+/dev/hidraw0 400"],
+        ),
+        ("only a reader comes", vec![vec![], vec![], vec![inside(1)]], &["+Yubico YubiKey OTP+FIDO+CCID 00 00 200"]),
+        ("only a reader goes", vec![vec![inside(1)], vec![inside(1)], vec![]], &["-Yubico YubiKey OTP+FIDO+CCID 00 00 0"]),
+    ];
+    for (name, looks, expected) in rows {
+        let (_, mut bus) = bus(vec![looks.into_iter().map(Ok).collect()], &[], None);
+        bus.links().unwrap();
+        let told = std::iter::from_fn(|| bus.wait(Duration::from_secs(3), &Cancel::new()).unwrap()).map(|change| match change {
+            Change::Arrived { link, at } => format!("+{} {}", link.path, at.as_millis()),
+            Change::Removed(link) => format!("-{} 0", link.path),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{name}");
     }
 }
 

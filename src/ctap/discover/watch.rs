@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::ctap::{Change, Link, LinkKind};
+use crate::ctap::{Change, Link};
 
 /// A link as one look found it.
 #[derive(Clone, Debug)]
@@ -12,10 +12,12 @@ pub(in crate::ctap) struct Sighting {
     pub(in crate::ctap) link: Link,
     /// Changes whenever a key is put in, even if it was away too shortly for a look to miss it.
     pub(in crate::ctap) insertion: String,
+    /// When it was seen first, if it was held back since.
+    pub(in crate::ctap) since: Option<Duration>,
 }
 
 impl Sighting {
-    fn is(&self, other: &Self) -> bool {
+    pub(super) fn is(&self, other: &Self) -> bool {
         self.link.path == other.link.path && self.insertion == other.insertion
     }
 }
@@ -40,7 +42,7 @@ impl Watch {
             let gone = known.iter().filter(|old| !seen.iter().any(|new| new.is(old)));
             self.changes.extend(gone.map(|old| Change::Removed(old.link.clone())));
             let come = seen.iter().filter(|new| !known.iter().any(|old| old.is(new)));
-            self.changes.extend(come.map(|new| Change::Arrived { link: new.link.clone(), at }));
+            self.changes.extend(come.map(|new| Change::Arrived { link: new.link.clone(), at: new.since.unwrap_or(at) }));
         }
         self.known = Some(seen);
     }
@@ -49,22 +51,4 @@ impl Watch {
     pub(super) fn next(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
-}
-
-/// Leaves out readers that are the inside of a key which is listed on USB already: their names hold the key's USB product name
-/// (`Yubico YubiKey OTP+FIDO+CCID 00 00`). With two equal keys of which one has its HID interface switched off, that one is left out as
-/// well: nothing tells which reader belongs to which.
-pub(super) fn without_twins(mut seen: Vec<Sighting>) -> Vec<Sighting> {
-    let products: Vec<String> = seen
-        .iter()
-        .filter(|sighting| sighting.link.kind == LinkKind::Usb)
-        .filter_map(|sighting| sighting.link.product.as_deref())
-        .map(|product| product.trim().to_lowercase())
-        .filter(|product| product.len() > 3)
-        .collect();
-    seen.retain(|sighting| {
-        let path = sighting.link.path.to_lowercase();
-        sighting.link.kind == LinkKind::Usb || !products.iter().any(|product| path.contains(product.as_str()))
-    });
-    seen
 }

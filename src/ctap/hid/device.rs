@@ -59,7 +59,8 @@ impl UsbPorts {
                 continue;
             }
             let insertion = nodes.iter().find(|(name, _)| link.path.ends_with(&format!("/{name}")));
-            seen.push(Sighting { insertion: insertion.map(|(_, target)| target.clone()).unwrap_or_default(), link });
+            let insertion = insertion.map(|(_, target)| target.clone()).unwrap_or_default();
+            seen.push(Sighting { link, insertion, since: None });
         }
         Ok(seen)
     }

@@ -15,6 +15,7 @@ pub use apdu::{CardFault, CardPipe, Reconnect};
 pub use atr::Atr;
 pub use card::CardTransport;
 pub use naming::card_link;
+pub(super) use naming::reader_is_key;
 #[cfg(feature = "nfc")]
 pub(super) use reader::Readers;
 

@@ -12,9 +12,7 @@ const KEYS_WITH_A_READER: [&str; 4] = ["yubikey", "nitrokey", "solokeys", "canok
 /// key's own CCID interface and a card in a slot are [`LinkKind::SmartCard`]: power is ours to switch there.
 pub fn card_link(reader: &str, atr: &[u8]) -> Option<Link> {
     let atr = Atr(atr);
-    let name = reader.to_lowercase();
-    let is_key = KEYS_WITH_A_READER.iter().any(|key| name.contains(key));
-    let kind = if atr.is_contactless() && !is_key { LinkKind::Nfc } else { LinkKind::SmartCard };
+    let kind = if atr.is_contactless() && !reader_is_key(reader) { LinkKind::Nfc } else { LinkKind::SmartCard };
     (!atr.is_storage()).then(|| Link {
         kind,
         path: reader.to_owned(),
@@ -24,6 +22,12 @@ pub fn card_link(reader: &str, atr: &[u8]) -> Option<Link> {
         usb_serial: None,
         port: Some(reader.to_owned()),
     })
+}
+
+/// Whether a reader of this name is the inside of a key.
+pub(in crate::ctap) fn reader_is_key(reader: &str) -> bool {
+    let name = reader.to_lowercase();
+    KEYS_WITH_A_READER.iter().any(|key| name.contains(key))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn sighting(state: &ReaderState) -> Option<Sighting> {
         return None;
     }
     let link = card_link(&state.name().to_string_lossy(), state.atr())?;
-    Some(Sighting { link, insertion: state.event_count().to_string() })
+    Some(Sighting { link, insertion: state.event_count().to_string(), since: None })
 }
 
 /// One connected card, shared with other programs.
