@@ -129,7 +129,7 @@ impl SharedSecret {
         let mut aes_key = Zeroizing::new([0_u8; 32]);
         match protocol {
             PinProtocol::One => {
-                hmac_key.copy_from_slice(&Sha256::digest(z));
+                hmac_key = Zeroizing::new(Sha256::digest(z).into());
                 aes_key.copy_from_slice(&*hmac_key);
             }
             PinProtocol::Two => {
