@@ -20,6 +20,8 @@ const FIDO_USAGE_PAGE: u16 = 0xF1D0;
 const THOROUGH_LOOKS: u8 = 5;
 /// A HID report descriptor is at most this long (HID 1.11, `HID_API_MAX_REPORT_DESCRIPTOR_SIZE`).
 const LONGEST_DESCRIPTOR: usize = 4096;
+/// Longest text of a USB descriptor (USB 2.0 section 9.6.7: 126 UTF-16 units).
+const LONGEST_TEXT: usize = 126;
 
 /// The USB ports as a place where keys appear.
 #[derive(Default)]
@@ -113,16 +115,22 @@ impl Place for UsbPorts {
 
 fn link_of(info: &DeviceInfo) -> Link {
     let path = info.path().to_string_lossy().into_owned();
-    let told = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     Link {
         kind: LinkKind::Usb,
         vendor_id: Some(info.vendor_id()),
         product_id: Some(info.product_id()),
-        product: told(info.product_string()),
-        usb_serial: told(info.serial_number()),
+        product: printable(info.product_string()),
+        usb_serial: printable(info.serial_number()),
         port: platform::port(&path),
         path,
     }
+}
+
+/// A text of the USB descriptor as people may see it: the key wrote it, and a terminal would obey control characters.
+fn printable(text: Option<&str>) -> Option<String> {
+    let text: String = text?.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "goes into map_err")]
@@ -236,6 +244,21 @@ mod tests {
         for (descriptor, expected) in rows {
             assert_eq!(output_size(descriptor), expected, "{descriptor:02x?}");
         }
+    }
+
+    #[test]
+    fn texts() {
+        let rows = [
+            (Some(" YubiKey FIDO "), Some("YubiKey FIDO")),
+            (Some("\u{1b}[2Jkey\n"), Some("[2Jkey")),
+            (Some(" \0"), None),
+            (Some(""), None),
+            (None, None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(printable(text).as_deref(), expected);
+        }
+        assert_eq!(printable(Some(&"x".repeat(1000))).map(|text| text.len()), Some(126));
     }
 
     proptest::proptest! {
