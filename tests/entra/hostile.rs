@@ -77,6 +77,27 @@ fn a_next_page_elsewhere_never_sees_the_token() {
 }
 
 #[test]
+fn https_is_spoken_and_a_stranger_gets_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let thread = thread::spawn(move || {
+        // The first try and the one after it.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut record = [0; 5];
+            stream.read_exact(&mut record).unwrap();
+            assert_eq!(record[0], 0x16, "a TLS handshake, not a form with a secret");
+        }
+    });
+    let profile = format!("tenant=\"t\"\nclient_id=\"c\"\nclient_secret=\"s\"\nauthority=\"{url}\"\ngraph=\"{url}\"");
+    let clock: SharedClock = Arc::new(ManualClock::new("2026-11-23T15:00:00Z".parse().unwrap()));
+    let (mut entra, pauses) = client(&profile, clock);
+    assert!(matches!(entra.sign_in(), Err(IdentityError::Network(_))));
+    assert_eq!(pauses.lock().unwrap().len(), 1);
+    thread.join().unwrap();
+}
+
+#[test]
 fn names_that_would_climb_out_of_their_place() {
     let mut desk = Desk::new(Script::default());
     let user = desk.entra.user(ADELE).unwrap();
