@@ -6,7 +6,7 @@ use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::EnrolError;
 use crate::handover::pin::SafeError;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, RegisterError};
 use crate::ledger::LedgerError;
 use crate::secret::PinFormError;
 #[cfg(feature = "simulator")]
@@ -83,6 +83,9 @@ pub enum CliError {
         /// What there is.
         known: String,
     },
+    /// The training key is touched in no such way.
+    #[error("the training key cannot be touched like this: {0}")]
+    NoSuchTouch(String),
     /// The training tenant could not start.
     #[error("the training tenant cannot start: {0}")]
     Tenant(String),
@@ -124,12 +127,16 @@ impl CliError {
 
     /// The error as it is shown. The tenant's raw words stand apart, except where the next step is to read them.
     pub(super) fn problem(&self) -> Problem {
-        match self {
-            Self::Identity(
+        let tenant = match self {
+            Self::Identity(error) | Self::Enrol(EnrolError::Tenant(error)) => Some(error),
+            Self::Enrol(EnrolError::Register(RegisterError::Refused(error))) => Some(error),
+            _ => None,
+        };
+        match tenant {
+            Some(
                 IdentityError::Unauthorized(reply)
                 | IdentityError::Forbidden(reply)
                 | IdentityError::NotOffered(reply)
-                | IdentityError::NotFound(reply)
                 | IdentityError::Throttled { reply, .. }
                 | IdentityError::Unavailable(reply),
             ) => Problem::with_detail(self, reply.to_string()),
@@ -155,6 +162,7 @@ advice! {
     FILE: "cli/file", Failed, "A file cannot be used.", "Check the path and its permissions.";
     NO_SIMULATOR: "cli/no-simulator", Usage, "This keywright was built without the simulator.", "Use a build with the feature `simulator`.";
     NO_SUCH_MODEL: "cli/no-such-model", Usage, "The training key imitates no such model.", "Set KEYWRIGHT_TRAINING_MODEL to a model that there is, or to nothing.";
+    NO_SUCH_TOUCH: "cli/no-such-touch", Usage, "The training key is touched in no such way.", "Set KEYWRIGHT_TRAINING_TOUCH to never, denied, a number of milliseconds, or nothing.";
     TENANT: "cli/training-tenant", Failed, "The training tenant cannot start.", "Check the address after --listen and the script.";
     SEVERAL_UNFINISHED: "cli/several-unfinished", Usage, "More than one job is unfinished.", "Name one of the jobs that `keywright resume --list` shows.";
     INTERRUPTED: "cli/interrupted", Interrupted, "Interrupted.", "Run the same command again to go on where it stopped.";
@@ -181,6 +189,7 @@ impl Advised for CliError {
             Self::File { .. } => &FILE,
             Self::NoSimulator => &NO_SIMULATOR,
             Self::NoSuchModel { .. } => &NO_SUCH_MODEL,
+            Self::NoSuchTouch(_) => &NO_SUCH_TOUCH,
             Self::Tenant(_) => &TENANT,
             Self::SeveralUnfinished(_) => &SEVERAL_UNFINISHED,
             Self::Interrupted => &INTERRUPTED,

@@ -85,7 +85,7 @@ impl Station {
     pub(super) fn bus(&self) -> Result<Box<dyn Bus>, CliError> {
         if self.settings.training_key {
             #[cfg(feature = "simulator")]
-            return rehearsal::bus(&self.clock);
+            return rehearsal::bus(&self.clock, self.face.has_person());
             #[cfg(not(feature = "simulator"))]
             return Err(CliError::NoSimulator);
         }

@@ -2,94 +2,17 @@
 
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(unreachable_pub, missing_docs, reason = "shared by the parts of one test")]
+
+mod enrolling;
+mod place;
 
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-/// A place with nothing of the machine's own configuration in it.
-struct Place {
-    directory: tempfile::TempDir,
-}
-
-/// What a run left.
-struct Run {
-    exit: i32,
-    out: String,
-    talk: String,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
-        command.args(arguments).env_clear().current_dir(self.path());
-        for (name, below) in [("HOME", "home"), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("TMPDIR", "tmp")] {
-            let path = self.path().join(below);
-            std::fs::create_dir_all(&path).unwrap();
-            command.env(name, path);
-        }
-        command.env("KEYWRIGHT_TRAINING_KEY", self.path().join("key.json"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(&self.command(arguments).output().unwrap())
-    }
-
-    /// Runs with lines on standard input.
-    fn fed(&self, arguments: &[&str], input: &str) -> Run {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Run::of(&child.wait_with_output().unwrap())
-    }
-}
-
-impl Run {
-    fn of(output: &Output) -> Self {
-        Self {
-            exit: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout.clone()).unwrap(),
-            talk: String::from_utf8(output.stderr.clone()).unwrap(),
-        }
-    }
-
-    /// The result or error of a JSON run; every line has to be a versioned object.
-    fn last(&self) -> Value {
-        let lines: Vec<Value> = self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(lines.iter().all(|line| line["v"] == 1), "{}", self.out);
-        lines.into_iter().next_back().unwrap_or_else(|| panic!("no output; {}", self.talk))
-    }
-
-    fn done(self) -> Self {
-        assert_eq!(self.exit, 0, "{}{}", self.out, self.talk);
-        self
-    }
-
-    /// The run failed with this code, its hint, and this exit.
-    fn failed(&self, code: &str, exit: i32) {
-        let (out, talk) = (&self.out, &self.talk);
-        assert_eq!(self.exit, exit, "{code}: {out}{talk}");
-        if out.starts_with('{') {
-            let error = &self.last()["error"];
-            assert_eq!(error["code"], code, "{out}");
-            assert!(error["message"].as_str().unwrap().ends_with('.') && error["next"].as_str().unwrap().ends_with('.'), "{out}");
-        } else {
-            assert!(talk.contains(&format!("[{code}]\n")) && talk.contains("\n\nhint: "), "{code}: {talk}");
-            assert!(out.is_empty(), "{out}");
-        }
-    }
-}
+use place::{Place, Run};
 
 #[test]
 fn help_version_and_descriptions() {
