@@ -128,8 +128,8 @@ impl CliError {
     /// The error as it is shown. The tenant's raw words stand apart, except where the next step is to read them.
     pub(super) fn problem(&self) -> Problem {
         let tenant = match self {
-            Self::Identity(error) | Self::Enrol(EnrolError::Tenant(error)) => Some(error),
-            Self::Enrol(EnrolError::Register(RegisterError::Refused(error))) => Some(error),
+            Self::Identity(error)
+            | Self::Enrol(EnrolError::Tenant(error) | EnrolError::Register(RegisterError::Refused(error))) => Some(error),
             _ => None,
         };
         match tenant {
