@@ -57,6 +57,8 @@ fn decode(symbols: &str) -> Option<CredentialId> {
 mod tests {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Bytes of every value in turn, so that all symbols occur in the last place.
@@ -114,6 +116,21 @@ mod tests {
         let id = readings("7ebzDmVTSreLsJkrjm1mNA2");
         assert_eq!(id, readings("7ebzDmVTSreLsJkrjm1mNA=="));
         assert_eq!(id.first().map(ToString::to_string), Some("7ebzDmVTSreLsJkrjm1mNA".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in ".{0,80}") {
+            prop_assert!(readings(&text).len() <= 2);
+        }
+
+        #[test]
+        fn any_id_is_found_in_any_spelling(id in proptest::collection::vec(any::<u8>(), 1..200)) {
+            let expected = CredentialId(id.clone());
+            for text in [digit_form(&id), STANDARD.encode(&id), URL_SAFE_NO_PAD.encode(&id)] {
+                prop_assert!(stands_for(&text, &expected));
+            }
+        }
     }
 
     #[test]

@@ -171,6 +171,8 @@ fn level(policy: &Value) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str) -> Result<Offer, IdentityError> {
@@ -246,6 +248,35 @@ mod tests {
         for (given, expected) in [("+/+/", "-_-_"), ("AAE=", "AAE"), ("AA==", "AA"), ("-_-_", "-_-_")] {
             let offer = minimal(|body| body["publicKey"]["challenge"] = given.into()).unwrap();
             assert_eq!(offer.options.challenge, expected);
+        }
+    }
+
+    /// JSON of any shape in any member: an answer from outside may refuse to make sense, never bring us down.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let list = proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from);
+            prop_oneof![list, inner.prop_map(|value| serde_json::json!({"id": value, "type": "public-key", "name": "x"}))]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_member_may_be_anything(member in 0_usize..8, value in any_json()) {
+            let members = ["rp", "user", "challenge", "pubKeyCredParams", "excludeCredentials", "extensions", "timeout", "attestation"];
+            let mut body = serde_json::json!({
+                "challengeTimeoutDateTime": "2026-11-23T15:05:00Z",
+                "publicKey": {"rp": {"id": "login.microsoft.com"}, "user": {"id": "AAEC", "name": "a@b"}, "challenge": "AAEC"}
+            });
+            body["publicKey"][members[member]] = value;
+            if let Ok(offer) = serde_json::from_value::<OptionsBody>(body).map_err(|_| ()).and_then(|body| offer(body).map_err(|_| ())) {
+                prop_assert!(!offer.options.challenge.is_empty() && !offer.options.algorithms.is_empty());
+            }
         }
     }
 
