@@ -334,3 +334,43 @@ pub(super) enum SimulatorCommand {
         script: Option<PathBuf>,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn every_argument(command: &clap::Command, act: &mut dyn FnMut(&clap::Arg)) {
+        command.get_arguments().for_each(&mut *act);
+        for below in command.get_subcommands() {
+            every_argument(below, act);
+        }
+    }
+
+    #[test]
+    fn the_shapes_fit_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let page = include_str!("../../docs/command-line.md");
+        every_argument(&CommandLine::command(), &mut |argument| {
+            if let (Some(variable), Some(flag)) = (argument.get_env(), argument.get_long()) {
+                let line = page.lines().find(|line| line.contains(&format!("`{}`", variable.display())));
+                assert!(line.is_some_and(|line| line.contains(&format!("`--{flag}`"))), "{flag} {}", variable.display());
+            }
+        });
+    }
+
+    #[test]
+    fn no_flag_takes_a_secret() {
+        every_argument(&CommandLine::command(), &mut |argument| {
+            let flag = argument.get_long().unwrap_or_default();
+            let takes_value = argument.get_action().takes_values();
+            let allowed = ["pin-length", "pin-alphabet", "client-secret-file"].contains(&flag);
+            assert!(allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret")), "{flag}");
+        });
+    }
+}

@@ -122,6 +122,25 @@ mod tests {
     }
 
     #[test]
+    fn every_event_is_documented() {
+        let page = include_str!("../../docs/command-line.md");
+        let source = include_str!("mod.rs");
+        let events = source.split("pub enum Event {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
+        let names =
+            events.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with(char::is_uppercase));
+        for name in names.map(|line| line.trim_end_matches([' ', '{', ','])) {
+            let mut kebab = String::new();
+            for c in name.chars() {
+                if c.is_uppercase() && !kebab.is_empty() {
+                    kebab.push('-');
+                }
+                kebab.extend(c.to_lowercase());
+            }
+            assert!(page.contains(&format!("`{kebab}`")), "{kebab}");
+        }
+    }
+
+    #[test]
     fn the_last_line_of_an_enrolment_holds_the_pin() {
         let summary = Summary {
             upn: "adele@contoso.example".into(),

@@ -124,7 +124,10 @@ impl Ui for Terminal {
     }
 
     fn hand_over(&self, summary: &Summary, pin: &Pin) {
-        self.stage().clear();
+        let mut stage = self.stage();
+        stage.clear();
+        stage.underneath = None;
+        drop(stage);
         talk("\n");
         hand_over(summary, pin);
     }

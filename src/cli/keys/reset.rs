@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::CliError;
 use super::super::station::Station;
 use super::{opened, title};
+use crate::ctap::{CtapError, Feature};
 use crate::enroll::{self, Desk, EraseConsent};
 use crate::ui::{Block, Sheet};
 
@@ -13,6 +14,10 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     let mut key = opened(desk)?;
     let identity = key.identity()?;
     let title = title(key.link(), &identity);
+    let kind = key.link().kind;
+    if !key.info().resets_over(kind) {
+        return Err(CtapError::Unsupported(Feature::ResetOver(kind)).into());
+    }
     let consent = EraseConsent::obtain(desk, &key, station.settings.yes)?;
     let key = enroll::reset(desk, key, &identity, &consent, &mut || Ok(()))?;
     let line = format!("{title} is wiped: no PIN, no passkeys.");
