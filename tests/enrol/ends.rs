@@ -7,7 +7,7 @@ use std::time::Duration;
 use keywright::advice::{Advised as _, Exit};
 use keywright::enroll::Order;
 use keywright::simulator::key::{Hands, Model, Move, Sight, Touch};
-use keywright::simulator::tenant::{Act, Fault, KeyRestrictions};
+use keywright::simulator::tenant::{Act, Fault, KeyRestrictions, TrainingPolicy};
 use keywright::ui::Answer;
 
 use crate::support::face::ScriptedFace;
@@ -197,14 +197,16 @@ fn cases() -> Vec<Case> {
             used: true,
             order: agreed(),
             setup: |world, _| {
-                let aaguid = world.key.model().aaguid.to_string();
+                let aa_guids = vec![world.key.model().aaguid];
+                let block = KeyRestrictions { is_enforced: true, enforcement_type: "block".into(), aa_guids };
                 world.tenant.change(|script| {
-                    script.policy.key_restrictions = Some(KeyRestrictions { allow: false, aaguids: vec![aaguid] });
+                    script.policy.passkey_profiles.iter_mut().for_each(|profile| profile.key_restrictions = block.clone());
+                    script.policy.key_restrictions = block;
                 });
             },
             code: "policy/refused",
             exit: Exit::Policy,
-            mend: |world| world.tenant.change(|script| script.policy.key_restrictions = None),
+            mend: |world| world.tenant.change(|script| script.policy = TrainingPolicy::default()),
             ..Case::default()
         },
         Case {
@@ -217,13 +219,7 @@ fn cases() -> Vec<Case> {
         },
         Case {
             name: "guest",
-            order: Order { user: "guest@contoso.example".into(), ..order() },
-            setup: |world, _| {
-                world.tenant.change(|script| {
-                    let guest = script.users.iter_mut().find(|user| user.kind == "Guest").unwrap();
-                    guest.upn = "guest@contoso.example".into();
-                });
-            },
+            order: Order { user: "grady_fabrikam.example#EXT#@contoso.example".into(), ..order() },
             code: "policy/refused",
             exit: Exit::Policy,
             heals: false,
@@ -350,7 +346,8 @@ fn cases() -> Vec<Case> {
             name: "every answer to the POST is lost, and every look as well",
             setup: |world, _| {
                 world.tenant.add_fault(Fault::once("POST", METHODS, Act::CloseAfter));
-                world.tenant.add_fault(Fault::always("GET", METHODS, Act::status(503)));
+                // The first look is the preflight's.
+                world.tenant.add_fault(Fault { call: 2, ..Fault::always("GET", METHODS, Act::status(503)) });
             },
             code: "tenant/outcome-unknown",
             exit: Exit::Tenant,

@@ -1,6 +1,12 @@
 //! Whole enrolments: training key, training tenant with a judge that is not ours, ledger and safe on disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
-#![allow(reason = "in a test a broken assumption is a failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "in a test a broken assumption is a failure"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

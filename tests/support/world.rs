@@ -143,8 +143,7 @@ impl World {
 }
 
 fn new_key(model: &Model, serial: u32, clock: &SharedClock) -> TrainingKey {
-    let blueprint =
-        Blueprint { model: model.clone(), serial, clock: Arc::clone(clock), rng: generators()(), memory: None };
+    let blueprint = Blueprint { model: model.clone(), serial, clock: Arc::clone(clock), rng: generators()(), memory: None };
     let key = TrainingKey::new(blueprint).unwrap();
     key.set_touch(Touch::After(Duration::from_millis(300)));
     key
