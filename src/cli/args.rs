@@ -233,6 +233,9 @@ pub(super) struct ResumeArgs {
     /// Only list what is open
     #[arg(long, conflicts_with = "job")]
     pub(super) list: bool,
+    /// End this job without finishing it; its key has to be wiped before it is used again
+    #[arg(long, value_name = "JOB", conflicts_with_all = ["job", "list"])]
+    pub(super) abandon: Option<i64>,
 }
 
 /// `keys`.

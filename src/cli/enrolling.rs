@@ -6,11 +6,13 @@ use serde_json::json;
 
 use super::CliError;
 use super::args::{EnrollArgs, PinAlphabet, ResetWhen};
+#[cfg(feature = "simulator")]
+use super::rehearsal;
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::enroll::{Enrolment, Order, PinWishes, ResetPolicy};
 use crate::handover::pin::Alphabet;
-use crate::ledger::{JobId, JobState, Ledger as _};
+use crate::ledger::{JobId, JobState, Ledger};
 use crate::ui::{Block, Sheet};
 
 /// Enrols a key for a user.
@@ -18,6 +20,14 @@ pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliErro
     let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
     let order = order(station, args.user.clone(), wishes);
     with_enrolment(station, |enrolment| Ok(enrolment.run(&order).map(drop)?))
+}
+
+/// Ends a job that will not be finished.
+pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
+    with_enrolment(station, |enrolment| Ok(enrolment.abandon(JobId(job))?))?;
+    let line = format!("Job {job} is ended and its PIN destroyed. Its key has to be wiped before it is used again.");
+    station.face.show(&Sheet::new(&json!({ "ended": job }), vec![Block::Line(line)]));
+    Ok(())
 }
 
 /// Finishes a job, or the one that is open.
@@ -65,17 +75,27 @@ fn order(station: &Station, user: String, wishes: EnrollSettings) -> Order {
 
 fn with_enrolment(station: &Station, act: impl FnOnce(&mut Enrolment<'_>) -> Result<(), CliError>) -> Result<(), CliError> {
     let mut provider = station.provider()?;
-    let mut ledger = station.ledger()?;
+    let mut ledger = journal(station)?;
     let safe = station.safe()?;
     let mut bus = station.bus()?;
     act(&mut Enrolment {
         desk: station.desk(bus.as_mut()),
         tenant: provider.profile().tenant.clone(),
         provider: &mut provider,
-        ledger: &mut ledger,
+        ledger: &mut *ledger,
         safe: &safe,
         operator: operator(),
     })
+}
+
+/// The ledger; in a rehearsal with the fault that was asked for.
+fn journal(station: &Station) -> Result<Box<dyn Ledger>, CliError> {
+    let ledger = Box::new(station.ledger()?);
+    #[cfg(feature = "simulator")]
+    if station.settings.training_key {
+        return rehearsal::journal(ledger, &station.face);
+    }
+    Ok(ledger)
 }
 
 /// Who runs this, as the session says.

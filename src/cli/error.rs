@@ -75,6 +75,14 @@ pub enum CliError {
     /// Built without the simulator.
     #[error("this keywright was built without the simulator")]
     NoSimulator,
+    /// A variable of the rehearsal has a value that is none.
+    #[error("{variable}: {reason}")]
+    Rehearsal {
+        /// Its name.
+        variable: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// The training key imitates no such model.
     #[error("there is no training key of model {model}; there are {known}")]
     NoSuchModel {
@@ -161,6 +169,7 @@ advice! {
     NOTHING_TO_RENAME: "cli/nothing-to-rename", Usage, "There is nothing to rename.", "Give --name, --display-name or both.";
     FILE: "cli/file", Failed, "A file cannot be used.", "Check the path and its permissions.";
     NO_SIMULATOR: "cli/no-simulator", Usage, "This keywright was built without the simulator.", "Use a build with the feature `simulator`.";
+    REHEARSAL: "cli/rehearsal", Usage, "A variable of the rehearsal has a value that is none.", "Correct or unset the variable that the message names.";
     NO_SUCH_MODEL: "cli/no-such-model", Usage, "The training key imitates no such model.", "Set KEYWRIGHT_TRAINING_MODEL to a model that there is, or to nothing.";
     NO_SUCH_TOUCH: "cli/no-such-touch", Usage, "The training key is touched in no such way.", "Set KEYWRIGHT_TRAINING_TOUCH to never, denied, a number of milliseconds, or nothing.";
     TENANT: "cli/training-tenant", Failed, "The training tenant cannot start.", "Check the address after --listen and the script.";
@@ -188,6 +197,7 @@ impl Advised for CliError {
             Self::NothingToRename => &NOTHING_TO_RENAME,
             Self::File { .. } => &FILE,
             Self::NoSimulator => &NO_SIMULATOR,
+            Self::Rehearsal { .. } => &REHEARSAL,
             Self::NoSuchModel { .. } => &NO_SUCH_MODEL,
             Self::NoSuchTouch(_) => &NO_SUCH_TOUCH,
             Self::Tenant(_) => &TENANT,

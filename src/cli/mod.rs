@@ -5,7 +5,6 @@ mod doctor;
 mod enrolling;
 mod error;
 mod keys;
-
 mod manual;
 mod passkeys;
 mod pins;
@@ -59,7 +58,10 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
     match command {
         Command::Enroll(args) => enrolling::enroll(station, args)?,
         Command::Resume(args) if args.list => resume::list(station)?,
-        Command::Resume(args) => enrolling::resume(station, args.job)?,
+        Command::Resume(args) => match args.abandon {
+            Some(job) => enrolling::abandon(station, job)?,
+            None => enrolling::resume(station, args.job)?,
+        },
         Command::Keys(command) => keys::run(station, command)?,
         Command::Passkeys(command) => passkeys::run(station, command)?,
         #[cfg(feature = "simulator")]

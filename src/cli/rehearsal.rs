@@ -9,7 +9,10 @@ use super::CliError;
 use super::station::Station;
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
+use crate::ledger::Ledger;
 use crate::simulator::key::{Blueprint, Desk, HelpfulHands, Model, Touch, TrainingBus, TrainingKey};
+use crate::simulator::ledger::{FaultPoint, FaultyLedger};
+use crate::ui::{Event, Face};
 
 /// Serial number of the training key.
 const SERIAL: u32 = 20_260_001;
@@ -22,6 +25,24 @@ const MODEL: &str = "KEYWRIGHT_TRAINING_MODEL";
 const TOUCH: &str = "KEYWRIGHT_TRAINING_TOUCH";
 /// How long a person may look at the request before the training key is touched.
 const UNHURRIED: Duration = Duration::from_millis(1200);
+/// Where the ledger fails or the program stops: `full:N`, `before:N` or `after:N`, N the number of the write.
+const FAULT: &str = "KEYWRIGHT_TRAINING_FAULT";
+/// How long the hands take for each move, in milliseconds.
+const PACE: &str = "KEYWRIGHT_TRAINING_PACE";
+/// The same if nothing is said.
+const MOVE: u64 = 800;
+
+/// The ledger, with the fault that the rehearsal asks for.
+pub(super) fn journal(ledger: Box<dyn Ledger>, face: &Arc<dyn Face>) -> Result<Box<dyn Ledger>, CliError> {
+    let Some(point) = env::var(FAULT).ok().filter(|point| !point.is_empty()) else { return Ok(ledger) };
+    let point: FaultPoint = point.parse().map_err(|reason| CliError::Rehearsal { variable: FAULT, reason })?;
+    let face = Arc::clone(face);
+    let halt = move || loop {
+        face.tell(&Event::Notice { sentence: "halted at the fault point, until somebody ends the program".into() });
+        std::thread::park();
+    };
+    Ok(Box::new(FaultyLedger::new(ledger, point, Box::new(halt))))
+}
 
 /// One training key in one port, touched, taken out and put back when asked; in no hurry if somebody looks on.
 pub(super) fn bus(clock: &SharedClock, onlooker: bool) -> Result<Box<dyn Bus>, CliError> {
@@ -36,7 +57,13 @@ pub(super) fn bus(clock: &SharedClock, onlooker: bool) -> Result<Box<dyn Bus>, C
     let desk = Desk::new(Arc::clone(clock));
     let port = desk.add_port("1-1");
     desk.put(port, &key);
-    Ok(Box::new(TrainingBus::new(desk, HelpfulHands::new())))
+    Ok(Box::new(TrainingBus::new(desk, HelpfulHands { place: port, pace: pace()? })))
+}
+
+fn pace() -> Result<Duration, CliError> {
+    let Some(text) = env::var(PACE).ok().filter(|text| !text.is_empty()) else { return Ok(Duration::from_millis(MOVE)) };
+    let wrong = |_| CliError::Rehearsal { variable: PACE, reason: format!("{text} is not a number of milliseconds") };
+    text.parse().map(Duration::from_millis).map_err(wrong)
 }
 
 fn touch(onlooker: bool) -> Result<Touch, CliError> {

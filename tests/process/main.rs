@@ -1,0 +1,17 @@
+//! The built program as a process: killed at every journal row, and searched for the PIN wherever it could leak.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::format_collect,
+    missing_docs,
+    reason = "in a test a broken assumption is a failure"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod killed;
+mod leaks;
+mod station;

@@ -1,0 +1,101 @@
+//! A station on disk: the built program with a training key in a file, against a tenant that judges with a library that
+//! is not ours.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use keywright::clock::{SharedClock, SystemClock};
+use keywright::simulator::key::{Blueprint, Model, TrainingKey};
+use keywright::simulator::tenant::{RunningTenant, Script, TrainingTenant};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::world::{ADELE, StrictJudge, generators};
+
+pub(crate) struct Station {
+    pub(crate) dir: TempDir,
+    pub(crate) tenant: RunningTenant,
+}
+
+impl Station {
+    pub(crate) fn new() -> Self {
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        let tenant =
+            TrainingTenant::start("127.0.0.1:0", Script::default(), clock, generators()(), Box::new(StrictJudge)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("profile.toml"), tenant.profile_toml()).unwrap();
+        Self { dir, tenant }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The training key as its file has it.
+    pub(crate) fn key(&self) -> TrainingKey {
+        TrainingKey::new(Blueprint {
+            model: Model::STANDARD,
+            serial: 20_260_001,
+            clock: Arc::new(SystemClock::new()),
+            rng: generators()(),
+            memory: Some(self.path("key")),
+        })
+        .unwrap()
+    }
+
+    /// The program, unattended, with nothing of the caller's environment.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
+        command
+            .args(words)
+            .arg("--simulate=key")
+            .args(["--profile", self.text("profile.toml").as_str(), "--ledger", self.text("ledger.db").as_str(), "--yes"])
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("KEYWRIGHT_TRAINING_KEY", self.path("key"))
+            .env("KEYWRIGHT_TRAINING_PACE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn enroll(&self, extra: &[&str]) -> Output {
+        self.command(&[&["enroll", ADELE], extra].concat()).output().unwrap()
+    }
+
+    /// Every file of the station with its bytes, but for the memory of the key.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        collect(self.dir.path(), &mut files);
+        files.retain(|(path, _)| *path != self.path("key"));
+        files
+    }
+}
+
+fn collect(directory: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            files.push((path, bytes));
+        }
+    }
+}
+
+/// The result objects of a `--json` run.
+pub(crate) fn results(stdout: &[u8]) -> Vec<Value> {
+    let lines = stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice::<Value>(line).expect("a JSON line"))
+        .filter(|line| line.get("result").is_some())
+        .collect()
+}
