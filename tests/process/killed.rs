@@ -22,7 +22,7 @@ fn killed_before_and_after_every_row() {
 
 /// Kills at one row after the other; returns how many rows there were.
 fn walk(used: bool, side: &str) -> u32 {
-    (1..).take_while(|write| killed_at(used, *write, side)).last().unwrap_or(0)
+    (1..100).take_while(|write| killed_at(used, *write, side)).last().unwrap_or(0)
 }
 
 /// Says whether the run came to that row at all.

@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::format_collect,
     missing_docs,
     reason = "in a test a broken assumption is a failure"
 )]
