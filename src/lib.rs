@@ -5,6 +5,8 @@
 pub mod aaguid;
 #[macro_use]
 pub mod advice;
+pub mod auth_data;
+pub mod cbor;
 pub mod cli;
 pub mod clock;
 pub mod ctap;

@@ -13,8 +13,8 @@ use keywright::simulator::OwnJudge;
 use keywright::simulator::key::{Model, test_other_root_der, test_root_der};
 use keywright::simulator::tenant::{AttestationJudge, AttestationLevel, Submission};
 use keywright::webauthn::{
-    AttestationError, AttestationObject, AuthenticatorData, ClientData, CreationOptions, CredentialId, Expected, RelyingParty,
-    Roots, Trust, UserEntity,
+    AttestationError, AttestationObject, AuthData, ClientData, CreationOptions, CredentialId, Expected, RelyingParty, Roots,
+    Trust, UserEntity,
 };
 use minicbor::Encoder;
 use proptest::prelude::*;
@@ -425,7 +425,7 @@ proptest! {
     #[test]
     fn parsers_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         let _ = AttestationObject::parse(&bytes);
-        let _ = AuthenticatorData::parse(&bytes);
+        let _ = AuthData::parse(&bytes);
         let _ = ClientData::read(&bytes);
     }
 

@@ -96,9 +96,9 @@ fn the_whole_life_of_a_key_under_both_protocols() {
         let attested = make(&mut state, &credential(1)).unwrap();
         assert_eq!(attested.fmt, "packed");
         assert_eq!(attested.credential.aaguid, model.aaguid);
-        assert!(attested.parsed.user_present() && attested.parsed.user_verified());
-        assert_eq!(attested.parsed.extensions.hmac_secret, Some(true));
-        assert_eq!(attested.parsed.extensions.cred_protect, Some(2));
+        assert!(attested.parsed.flags.user_present() && attested.parsed.flags.user_verified());
+        assert_eq!(attested.extensions.hmac_secret, Some(true));
+        assert_eq!(attested.extensions.cred_protect, Some(2));
 
         let token = state.token_for_config().unwrap();
         let SealOutcome::Sealed(sealed) = state.seal(token).unwrap() else { panic!("this model can force a change") };
@@ -112,7 +112,7 @@ fn the_whole_life_of_a_key_under_both_protocols() {
         let signed = state.authenticator().get_assertion(Some(token), &request).unwrap();
         assert_eq!(signed.len(), 1);
         assert_eq!(signed[0].user.as_ref().unwrap().id, vec![1; 16]);
-        assert!(signed[0].parsed.user_verified());
+        assert!(signed[0].parsed.flags.user_verified());
 
         let mut key = state.into_authenticator();
         assert_eq!(key.info().fingerprint(), fresh);
@@ -227,7 +227,7 @@ fn the_rules_for_pins_only_grow() {
 
     let mut state = blank.set_pin(pin("24681357")).unwrap();
     let wanted = NewCredential { min_pin_length: true, ..credential(1) };
-    assert_eq!(make(&mut state, &wanted).unwrap().parsed.extensions.min_pin_length, Some(6));
+    assert_eq!(make(&mut state, &wanted).unwrap().extensions.min_pin_length, Some(6));
     let token = state.token_for_config().unwrap();
     let Ruled::Pinned(mut state) =
         state.set_min_pin_length(token, &MinPinLength { min: Some(8), ..MinPinLength::default() }).unwrap()

@@ -14,6 +14,8 @@ const PLACES: &[(&str, u8)] = &[
     ("clock", 0),
     ("secret", 0),
     ("aaguid", 0),
+    ("auth_data", 0),
+    ("cbor", 0),
     ("ctap", 1),
     ("webauthn", 1),
     ("metadata", 1),

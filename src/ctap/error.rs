@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::advice::{Advice, Advised};
+use crate::auth_data::AuthDataError;
+use crate::cbor::SpanError;
 use crate::ctap::{LinkError, LinkKind, Status};
 
 /// Why a command did not succeed.
@@ -146,6 +148,31 @@ impl fmt::Display for Feature {
 impl From<LinkError> for CtapError {
     fn from(error: LinkError) -> Self {
         Self::Link(error)
+    }
+}
+
+impl From<SpanError> for ReplyError {
+    fn from(error: SpanError) -> Self {
+        match error {
+            SpanError::Truncated => Self::Truncated,
+            SpanError::TooDeep => Self::TooDeep,
+            SpanError::Indefinite => Self::Indefinite,
+            SpanError::Malformed => Self::Malformed,
+        }
+    }
+}
+
+impl From<AuthDataError> for ReplyError {
+    fn from(error: AuthDataError) -> Self {
+        match error {
+            AuthDataError::Short => Self::WrongLength("authData"),
+            AuthDataError::CredentialShort => Self::WrongLength("attestedCredentialData"),
+            AuthDataError::CredentialId => Self::WrongLength("credentialId"),
+            AuthDataError::PublicKey => Self::WrongType("credentialPublicKey"),
+            AuthDataError::Extensions => Self::WrongType("authData.extensions"),
+            AuthDataError::Cbor(error) => error.into(),
+            AuthDataError::Trailing => Self::Trailing,
+        }
     }
 }
 

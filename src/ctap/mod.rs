@@ -1,11 +1,11 @@
 //! The driver: knows authenticators, nothing of users, files or clouds.
 
-mod auth_data;
 mod authenticator;
 mod cbor;
 mod commands;
 pub mod discover;
 pub mod error;
+mod extensions;
 pub mod hid;
 mod info;
 mod key_identity;
@@ -19,13 +19,14 @@ pub mod transport;
 pub mod vendor;
 
 pub use crate::aaguid::{Aaguid, AaguidFormError};
-pub use auth_data::{AttestedCredential, AuthData, ExtensionOutputs};
+pub use crate::auth_data::{AttestedCredential, AuthData};
 pub use authenticator::{Authenticator, Tools};
 pub use commands::{
     Assertion, AssertionRequest, Attested, Credentials, MinPinLength, NewCredential, PinRetries, ResidentCredential,
 };
 pub use commands::{ResidentRp, ResidentUser, Setting, StoreMetadata};
 pub use error::{CtapError, Feature, ReplyError};
+pub use extensions::ExtensionOutputs;
 pub use info::Info;
 pub use key_identity::{KeyIdentity, Look, Rung, Sameness, Serial};
 pub use pin::PinProtocol;

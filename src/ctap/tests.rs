@@ -303,7 +303,7 @@ fn spans_are_kept_verbatim() {
     assert_eq!(attested.credential.id, [9; 3]);
     assert_eq!(attested.credential.public_key, KEY);
     assert_eq!(attested.parsed.counter, 5);
-    assert_eq!(attested.parsed.extensions.hmac_secret, Some(true));
+    assert_eq!(attested.extensions.hmac_secret, Some(true));
 }
 
 #[test]

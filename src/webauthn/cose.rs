@@ -23,8 +23,9 @@ const MALFORMED: AttestationError = AttestationError::Malformed("public key of t
 
 /// A COSE key: its algorithm, and what a signature is checked with if that is supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CoseKey {
-    pub(super) algorithm: i64,
+pub struct CoseKey {
+    /// COSE algorithm number.
+    pub algorithm: i64,
     kty: i64,
     curve: Option<i64>,
     x: Vec<u8>,
@@ -33,7 +34,10 @@ pub(super) struct CoseKey {
 
 impl CoseKey {
     /// Reads one; members that are of no use here are passed over.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, AttestationError> {
+    ///
+    /// # Errors
+    /// [`AttestationError::Malformed`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, AttestationError> {
         let bad = |_| MALFORMED;
         let mut decoder = Decoder::new(bytes);
         let (mut kty, mut algorithm, mut curve) = (None, None, None);
@@ -53,8 +57,11 @@ impl CoseKey {
         Ok(Self { algorithm, kty, curve, x, y })
     }
 
-    /// Checks a signature of this key.
-    pub(super) fn verify(&self, message: &[u8], signed: &[u8]) -> Result<(), AttestationError> {
+    /// Checks a signature of this key; those of ECDSA in DER.
+    ///
+    /// # Errors
+    /// [`AttestationError::Signature`], or that the key is of a kind that is not checked here.
+    pub fn verify(&self, message: &[u8], signed: &[u8]) -> Result<(), AttestationError> {
         let (algorithm, size): (&'static dyn VerificationAlgorithm, usize) = match (self.algorithm, self.kty, self.curve) {
             (ES256, KTY_EC2, Some(CURVE_P256)) => (&signature::ECDSA_P256_SHA256_ASN1, 32),
             (ES384, KTY_EC2, Some(CURVE_P384)) => (&signature::ECDSA_P384_SHA384_ASN1, 48),

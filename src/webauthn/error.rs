@@ -2,6 +2,7 @@
 
 use crate::aaguid::Aaguid;
 use crate::advice::{Advice, Advised};
+use crate::auth_data::AuthDataError;
 
 /// Why a registration is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +75,12 @@ advice! {
     NOT_VALID_NOW: "attestation/not-valid-now", Key, "A certificate of the attestation is not valid at this time.", "Check the clock of this computer, then the model's entry in the FIDO metadata.";
     UNTRUSTED: "attestation/untrusted", Policy, "The attestation does not lead to a trusted root.", "Update the metadata with `keywright metadata update`; if the model is not listed, use another one.";
     UNSUPPORTED: "attestation/unsupported", Key, "The attestation uses an algorithm that cannot be checked.", "Use another model.";
+}
+
+impl From<AuthDataError> for AttestationError {
+    fn from(_: AuthDataError) -> Self {
+        Self::Malformed("authenticator data")
+    }
 }
 
 impl Advised for AttestationError {

@@ -2,7 +2,6 @@
 //! `packed` attestation.
 
 mod attestation_object;
-mod authenticator_data;
 pub mod base64url;
 mod certificate;
 mod client_data;
@@ -12,9 +11,10 @@ mod options;
 mod packed;
 mod verify;
 
+pub use crate::auth_data::{AttestedCredential, AuthData, Flags};
 pub use attestation_object::AttestationObject;
-pub use authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
 pub use client_data::{ClientData, ClientDataFields};
+pub use cose::CoseKey;
 pub use error::{ALL, AttestationError};
 pub use options::{CreationOptions, CredentialId, RelyingParty, UserEntity};
 pub use verify::{Expected, Roots, Trust, Verified};

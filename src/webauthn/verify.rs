@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::aaguid::Aaguid;
 
 use super::cose::CoseKey;
-use super::{AttestationError, AttestationObject, AuthenticatorData, ClientData, CreationOptions, CredentialId, Flags, packed};
+use super::{AttestationError, AttestationObject, AuthData, ClientData, CreationOptions, CredentialId, Flags, packed};
 
 /// The roots that are trusted for a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl AttestationObject {
     /// Checks everything that can be checked without the tenant. A `packed` statement is verified, another format is
     /// passed on as [`Trust::Unchecked`].
     pub fn verify(&self, expected: &Expected) -> Result<Verified, AttestationError> {
-        let data = AuthenticatorData::parse(self.auth_data())?;
+        let data = AuthData::parse(self.auth_data())?;
         if data.rp_id_hash != expected.rp_id_hash {
             return Err(AttestationError::OtherRelyingParty);
         }
@@ -117,16 +117,17 @@ impl AttestationObject {
         if !data.flags.user_verified() {
             return Err(AttestationError::FlagMissing("that the PIN was checked"));
         }
-        let credential = data.attested.ok_or(AttestationError::FlagMissing("that it made a credential"))?;
+        let credential = data.credential.ok_or(AttestationError::FlagMissing("that it made a credential"))?;
+        let credential_id = CredentialId(credential.id.clone());
         if let Some(model) = expected.aaguid
             && model != credential.aaguid
         {
             return Err(AttestationError::OtherModel { expected: model, found: credential.aaguid });
         }
-        if expected.credential_id.as_ref().is_some_and(|id| *id != credential.id) {
+        if expected.credential_id.as_ref().is_some_and(|id| *id != credential_id) {
             return Err(AttestationError::OtherCredential);
         }
-        if expected.exclude.contains(&credential.id) {
+        if expected.exclude.contains(&credential_id) {
             return Err(AttestationError::Excluded);
         }
         let key = CoseKey::parse(&credential.public_key)?;
@@ -141,7 +142,7 @@ impl AttestationObject {
             other => Trust::Unchecked(other.to_owned()),
         };
         Ok(Verified {
-            credential_id: credential.id,
+            credential_id,
             aaguid: credential.aaguid,
             algorithm: key.algorithm,
             flags: data.flags,

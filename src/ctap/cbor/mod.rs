@@ -7,5 +7,5 @@
 mod reader;
 mod writer;
 
-pub(crate) use reader::{Members, Value, first_item};
+pub(crate) use reader::{Members, Value};
 pub(crate) use writer::{Item, Map, is_canonical};

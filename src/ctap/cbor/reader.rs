@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use minicbor::Decoder;
 
+use crate::cbor::{head, split_item};
 use crate::ctap::ReplyError;
-
-/// Deepest nesting accepted. CTAP allows 4 for a message; attestation statements and unknown members may bring their own.
-pub(crate) const MAX_DEPTH: u8 = 8;
 
 /// One well-formed CBOR item, as it stood in the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +15,11 @@ pub(crate) struct Value<'b>(&'b [u8]);
 #[derive(Debug)]
 pub(crate) struct Members<'b>(Vec<(i64, Value<'b>)>);
 
-/// The item that `input` begins with, and what follows it.
-pub(crate) fn first_item(input: &[u8]) -> Result<(Value<'_>, &[u8]), ReplyError> {
-    let (item, rest) = input.split_at_checked(span(input, MAX_DEPTH)?).ok_or(ReplyError::Truncated)?;
-    Ok((Value(item), rest))
-}
-
 impl<'b> Value<'b> {
     /// Takes input that is exactly one item.
     pub(crate) fn parse(input: &'b [u8]) -> Result<Self, ReplyError> {
-        match first_item(input)? {
-            (value, []) => Ok(value),
+        match split_item(input)? {
+            (item, []) => Ok(Self(item)),
             _ => Err(ReplyError::Trailing),
         }
     }
@@ -134,8 +126,8 @@ impl<'b> Value<'b> {
         let mut rest = self.0.get(used..).ok_or(ReplyError::Truncated)?;
         let mut children = Vec::new();
         while !rest.is_empty() {
-            let (child, after) = first_item(rest)?;
-            children.push(child);
+            let (child, after) = split_item(rest)?;
+            children.push(Value(child));
             rest = after;
         }
         Ok(children)
@@ -167,48 +159,6 @@ impl<'b> Members<'b> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, Value<'b>)> + '_ {
         self.0.iter().copied()
     }
-}
-
-/// Major type, argument and length of the head that `input` begins with.
-fn head(input: &[u8]) -> Result<(u8, u64, usize), ReplyError> {
-    let (first, rest) = input.split_first().ok_or(ReplyError::Truncated)?;
-    let major = first >> 5;
-    let width: usize = match first & 0x1f {
-        info @ 0..=23 => return Ok((major, u64::from(info), 1)),
-        24 => 1,
-        25 => 2,
-        26 => 4,
-        27 => 8,
-        31 => return Err(ReplyError::Indefinite),
-        _ => return Err(ReplyError::Malformed),
-    };
-    let bytes = rest.get(..width).ok_or(ReplyError::Truncated)?;
-    let argument = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    Ok((major, argument, width.saturating_add(1)))
-}
-
-/// Length of the item that `input` begins with. Every step consumes input, so a claimed count costs nothing.
-fn span(input: &[u8], depth: u8) -> Result<usize, ReplyError> {
-    let (major, argument, mut used) = head(input)?;
-    let children = match major {
-        2 | 3 => {
-            let length = usize::try_from(argument).map_err(|_| ReplyError::Truncated)?;
-            used = used.checked_add(length).filter(|end| *end <= input.len()).ok_or(ReplyError::Truncated)?;
-            0
-        }
-        4 => argument,
-        5 => argument.checked_mul(2).ok_or(ReplyError::Truncated)?,
-        6 => 1,
-        _ => 0,
-    };
-    if matches!(major, 4..=6) {
-        let below = depth.checked_sub(1).ok_or(ReplyError::TooDeep)?;
-        for _ in 0..children {
-            let rest = input.get(used..).ok_or(ReplyError::Truncated)?;
-            used = used.saturating_add(span(rest, below)?);
-        }
-    }
-    Ok(used)
 }
 
 #[cfg(test)]

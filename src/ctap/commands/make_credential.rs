@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ctap::cbor::{Item, Map, Value};
 use crate::ctap::commands::{AssertionRequest, Command};
-use crate::ctap::{AttestedCredential, AuthData, Authenticator, CtapError, Feature, LinkError, MakeCredential, PinToken, Pinned};
-use crate::ctap::{ReplyError, Status};
+use crate::ctap::{AttestedCredential, AuthData, Authenticator, CtapError, ExtensionOutputs, Feature, LinkError, MakeCredential};
+use crate::ctap::{PinToken, Pinned, ReplyError, Status};
 use crate::secret::SecretBytes;
 
 /// Time for a person to touch the key, and for the key to make the pair of keys.
@@ -66,6 +66,8 @@ pub struct Attested {
     pub unsigned_extension_outputs: Option<Vec<u8>>,
     /// `auth_data`, taken apart.
     pub parsed: AuthData,
+    /// What the extensions in it say.
+    pub extensions: ExtensionOutputs,
     /// The new credential out of it.
     pub credential: AttestedCredential,
 }
@@ -247,9 +249,6 @@ impl Attested {
             return Err(ReplyError::Mismatch("authData.rpIdHash"));
         }
         let credential = parsed.credential.clone().ok_or(ReplyError::Missing("attestedCredentialData"))?;
-        if credential.id.is_empty() {
-            return Err(ReplyError::WrongLength("credentialId"));
-        }
         Ok(Self {
             fmt: members.need(1, "fmt")?.text("fmt")?.to_owned(),
             auth_data: auth_data.to_vec(),
@@ -260,6 +259,7 @@ impl Attested {
                 .map(|value| value.bytes("largeBlobKey").map(|bytes| SecretBytes::new(bytes.to_vec())))
                 .transpose()?,
             unsigned_extension_outputs: members.get(6).map(|value| value.raw().to_vec()),
+            extensions: ExtensionOutputs::of(&parsed)?,
             parsed,
             credential,
         })
