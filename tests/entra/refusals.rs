@@ -57,9 +57,9 @@ fn what_a_client_can_get_wrong() {
     let rows: [(&str, fn(&mut Registration)); 5] = [
         ("id is not", |registration| registration.credential_id = CredentialId(vec![2; 32])),
         ("client data", |registration| registration.client_data_json = b"{}".to_vec()),
-        ("CBOR", |registration| registration.attestation_object = b"\xa3\x63fmt".to_vec()),
-        ("three members", |registration| registration.attestation_object = b"\xa0".to_vec()),
-        ("after its end", |registration| registration.attestation_object.push(0)),
+        ("attestation object", |registration| registration.attestation_object = b"\xa3\x63fmt".to_vec()),
+        ("attestation object", |registration| registration.attestation_object = b"\xa0".to_vec()),
+        ("attestation object", |registration| registration.attestation_object.push(0)),
     ];
     for (word, spoil) in rows {
         let offer = offer(&mut desk);

@@ -5,10 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::simulator::tenant::credential::AuthData;
 use crate::simulator::tenant::passkey::TrainingPasskey;
-use crate::simulator::tenant::registration::{ClientData, check_auth_data, check_client_data};
-use crate::webauthn::{CredentialId, base64url};
+use crate::simulator::tenant::registration::{check_auth_data, check_client_data};
+use crate::webauthn::{AuthData, ClientData, CredentialId, base64url};
 
 /// An assertion, as a client sends it to `/training/assertion`: binary members in base64url without padding.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,21 +34,18 @@ pub(super) fn check(assertion: &Assertion, rp_id: &str, passkeys: &mut [Training
     let passkey = passkeys.iter_mut().find(|passkey| passkey.credential_id == assertion.credential_id);
     let passkey = passkey.ok_or("the user has no such passkey")?;
     let key = passkey.public_key.as_ref().ok_or("the passkey was there from the start and has no key")?;
-    let client_data: ClientData =
-        serde_json::from_slice(&assertion.client_data_json).map_err(|_| "clientDataJSON is no client data")?;
+    let client_data = ClientData::read(&assertion.client_data_json).map_err(|error| error.to_string())?;
     check_client_data(&client_data, "webauthn.get", rp_id)?;
     if URL_SAFE_NO_PAD.decode(&client_data.challenge).map_or(0, |bytes| bytes.len()) < 16 {
         return Err("the challenge has less than 16 bytes".into());
     }
-    let data = AuthData::read(&assertion.authenticator_data)?;
+    let data = AuthData::parse(&assertion.authenticator_data).map_err(|error| error.to_string())?;
     check_auth_data(&data, rp_id)?;
-    if data.sign_count != 0 && data.sign_count <= passkey.sign_count {
+    if data.counter != 0 && data.counter <= passkey.sign_count {
         return Err("the signature counter went back".into());
     }
     let signed = [&assertion.authenticator_data[..], &Sha256::digest(&assertion.client_data_json)[..]].concat();
-    if !key.verify(&signed, &assertion.signature) {
-        return Err("the signature does not hold".into());
-    }
-    passkey.sign_count = data.sign_count;
+    key.verify(&signed, &assertion.signature).map_err(|_| "the signature does not hold")?;
+    passkey.sign_count = data.counter;
     Ok(())
 }

@@ -6,7 +6,6 @@
 
 mod assertion;
 mod challenge;
-mod credential;
 mod envelope;
 mod fault;
 mod judge;
@@ -21,7 +20,6 @@ mod token;
 mod wire;
 
 pub use assertion::Assertion;
-pub use credential::PublicKey;
 pub use fault::{Act, Fault};
 pub use judge::{AttestationJudge, AttestationLevel, Submission};
 pub use passkey::TrainingPasskey;

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::aaguid::Aaguid;
-use crate::simulator::tenant::credential::PublicKey;
 use crate::simulator::tenant::judge::AttestationLevel;
 use crate::simulator::tenant::script::{Spelling, TrainingUser};
-use crate::webauthn::CredentialId;
+use crate::webauthn::{CoseKey, CredentialId};
 
 /// The model of passkeys that are there from the start: a YubiKey 5 NFC.
 const STOCK_MODEL: Aaguid =
@@ -30,7 +29,7 @@ pub struct TrainingPasskey {
     /// What its attestation proved.
     pub attestation: AttestationLevel,
     /// Key for assertions; `None` for those that were there from the start.
-    pub public_key: Option<PublicKey>,
+    pub public_key: Option<CoseKey>,
     /// Signature counter that was seen last.
     pub sign_count: u32,
 }

@@ -9,12 +9,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::aaguid::Aaguid;
 use crate::simulator::tenant::challenge::Challenge;
-use crate::simulator::tenant::credential::{Attestation, AuthData, BE, UP, UV};
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::judge::{AttestationJudge, AttestationLevel, Submission};
 use crate::simulator::tenant::passkey::TrainingPasskey;
 use crate::simulator::tenant::script::{KeyRestrictions, PasskeyProfile, Script, TrainingUser};
-use crate::webauthn::CredentialId;
+use crate::webauthn::{AttestationObject, AuthData, ClientData, ClientDataFields, CoseKey, CredentialId};
 
 /// What creation options offer: ES256 and RS256.
 pub(super) const ALGORITHMS: [i64; 2] = [-7, -257];
@@ -51,16 +50,6 @@ struct AttestationResponse {
     attestation_object: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ClientData {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) challenge: String,
-    pub(super) origin: String,
-    pub(super) cross_origin: Option<bool>,
-}
-
 /// What a registration is checked against.
 pub(super) struct Bench<'a> {
     pub(super) script: &'a Script,
@@ -81,22 +70,22 @@ impl Bench<'_> {
         let response = body.public_key_credential.response;
         let client_data_json = binary("clientDataJSON", &response.client_data_json)?;
         let attestation_object = binary("attestationObject", &response.attestation_object)?;
-        let client_data: ClientData =
-            serde_json::from_slice(&client_data_json).map_err(|_| Refusal::bad("clientDataJSON is no client data"))?;
+        let client_data = ClientData::read(&client_data_json).map_err(bad)?;
         check_client_data(&client_data, "webauthn.create", &self.script.rp_id).map_err(Refusal::bad)?;
         let challenge = self.challenges.iter_mut().find(|one| one.text == client_data.challenge && one.user == self.user.id);
         let challenge = challenge.ok_or_else(|| Refusal::bad("the challenge was not issued for this user"))?;
         if challenge.used || challenge.expires <= self.now {
             return Err(Refusal::bad(if challenge.used { "the challenge was used before" } else { "the challenge has expired" }));
         }
-        let attestation = Attestation::read(&attestation_object).map_err(Refusal::bad)?;
-        let data = AuthData::read(attestation.auth_data).map_err(Refusal::bad)?;
+        let attestation = AttestationObject::parse(&attestation_object).map_err(bad)?;
+        let data = AuthData::parse(attestation.auth_data()).map_err(bad)?;
         check_auth_data(&data, &self.script.rp_id).map_err(Refusal::bad)?;
-        let attested = data.attested.ok_or_else(|| Refusal::bad("authData has no attested credential"))?;
-        if attested.credential_id != id {
+        let attested = data.credential.ok_or_else(|| Refusal::bad("authData has no attested credential"))?;
+        let key = CoseKey::parse(&attested.public_key).map_err(bad)?;
+        if attested.id != id {
             return Err(Refusal::bad("id is not the credential's id"));
         }
-        if !ALGORITHMS.contains(&attested.key.alg) {
+        if !ALGORITHMS.contains(&key.algorithm) {
             return Err(Refusal::bad("the key's algorithm was not offered"));
         }
         let credential_id = CredentialId(id);
@@ -104,7 +93,7 @@ impl Bench<'_> {
             return Err(Refusal::bad("the credential is registered already"));
         }
         let rules = rules(self.script, self.user);
-        let enforced = check_model(&rules, attested.aaguid, data.flags & BE != 0)?;
+        let enforced = check_model(&rules, attested.aaguid, data.flags.backup_eligible())?;
         let submission = Submission {
             client_data_json: &client_data_json,
             attestation_object: &attestation_object,
@@ -114,7 +103,7 @@ impl Bench<'_> {
         };
         let level =
             self.judge.judge(&submission).map_err(|reason| Refusal::bad(format!("the attestation does not hold: {reason}")))?;
-        if enforced && (level != AttestationLevel::Attested || attestation.fmt != "packed") {
+        if enforced && (level != AttestationLevel::Attested || attestation.format() != "packed") {
             return Err(Refusal::bad("the policy demands an attestation that is proven"));
         }
         challenge.used = true;
@@ -124,10 +113,15 @@ impl Bench<'_> {
             aaguid: attested.aaguid,
             created: self.now,
             attestation: level,
-            public_key: Some(attested.key),
-            sign_count: data.sign_count,
+            public_key: Some(key),
+            sign_count: data.counter,
         })
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn bad(error: impl ToString) -> Refusal {
+    Refusal::bad(error.to_string())
 }
 
 fn name(given: Option<String>) -> Result<String, Refusal> {
@@ -145,11 +139,11 @@ fn binary(member: &str, text: &str) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::bad(format!("{member} is not base64url without padding")))
 }
 
-pub(super) fn check_client_data(data: &ClientData, kind: &str, rp_id: &str) -> Result<(), String> {
-    if data.kind != kind {
+pub(super) fn check_client_data(data: &ClientDataFields, kind: &str, rp_id: &str) -> Result<(), String> {
+    if data.ceremony != kind {
         return Err(format!("the client data's type is not {kind}"));
     }
-    if data.origin != format!("https://{rp_id}") || data.cross_origin == Some(true) {
+    if data.origin != format!("https://{rp_id}") || data.cross_origin {
         return Err("the client data's origin is not the relying party's".into());
     }
     Ok(())
@@ -159,10 +153,10 @@ pub(super) fn check_auth_data(data: &AuthData, rp_id: &str) -> Result<(), String
     if data.rp_id_hash != *Sha256::digest(rp_id) {
         return Err("rpIdHash is not that of the relying party".into());
     }
-    if data.flags & UP == 0 {
+    if !data.flags.user_present() {
         return Err("user presence is missing".into());
     }
-    if data.flags & UV == 0 {
+    if !data.flags.user_verified() {
         return Err("user verification is missing".into());
     }
     Ok(())
