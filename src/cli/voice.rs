@@ -37,7 +37,9 @@ pub(super) fn face(voice: Voice, cancel: &Cancel) -> Arc<dyn Face> {
 
 /// Answers a command line that asks for help or cannot be understood.
 pub(super) fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exit {
-    let json = arguments.iter().any(|argument| argument == "--json");
+    // Whoever reads lines of JSON reads this as one, too; what was parsed before the error is not to be had.
+    let wished = env::var("KEYWRIGHT_JSON").is_ok_and(|set| !matches!(set.as_str(), "" | "0" | "false" | "no" | "off"));
+    let json = wished || arguments.iter().any(|argument| argument == "--json");
     let cancel = Cancel::new();
     let face = face(Voice { json: json && error.use_stderr(), verbose: 0, color: Color::Auto }, &cancel);
     if !error.use_stderr() {

@@ -296,7 +296,7 @@ advice! {
     LOCKED: "ledger/locked", Failed, "The ledger is in use by another program.", "Wait until the other keywright has finished, then run the command again.";
     UNUSABLE: "ledger/unusable", Failed, "The ledger cannot be used.", "Use the keywright version that wrote it, or name another ledger with --ledger.";
     CLAIMED: "ledger/claimed", Failed, "Another program is working on this job.", "Wait until the other keywright has finished, then run the command again.";
-    NO_JOB: "ledger/no-job", Usage, "The ledger has no such job.", "Run `keywright resume` without a number to see what is unfinished; check --ledger if you use it.";
+    NO_JOB: "ledger/no-job", Usage, "The ledger has no such job.", "Run `keywright resume --list` to see what is unfinished; check --ledger if you use it.";
     RULE: "ledger/rule", Failed, "The ledger's rules forbid what was asked.", "Run the same command again; it goes on where it stopped. If it happens again, report it with the output of -vv.";
     CORRUPT: "ledger/corrupt", Failed, "The ledger holds a row that cannot be read.", "Keep the file, name another ledger with --ledger, and reset the key before it is used.";
     STORE: "ledger/store", Failed, "The ledger failed.", "Run `keywright doctor`: it checks the ledger's place and permissions.";

@@ -6,6 +6,8 @@
 
 mod enrolling;
 mod place;
+#[cfg(target_os = "linux")]
+mod terminal;
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -43,6 +45,8 @@ fn a_wrong_command_line_ends_with_2() {
     ] {
         place.run(arguments).failed("cli/usage", 2);
     }
+    let wished = place.command(&["keys"]).env("KEYWRIGHT_JSON", "1").output().unwrap();
+    assert_eq!(Run::of(&wished).last()["error"]["code"], "cli/usage");
 }
 
 #[test]
