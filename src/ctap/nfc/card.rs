@@ -18,6 +18,7 @@ const SELECT: [u8; 4] = [0x00, 0xA4, 0x04, 0x00];
 const END: [u8; 4] = [0x80, 0x12, 0x01, 0x00];
 
 const GET_INFO: u8 = 0x04;
+const CLIENT_PIN: u8 = 0x06;
 const SELECTION: u8 = 0x0B;
 
 pub(super) const DONE: u16 = 0x9000;
@@ -38,8 +39,8 @@ const OPENING: Duration = Duration::from_secs(5);
 /// ATR offers it and getInfo, the first message, came back over an extended APDU; a refusal later turns it off for good.
 ///
 /// **Another program.** A card that was reset, or has another applet selected, has lost every key agreement and token of ours. Only
-/// getInfo and selection are sent again by themselves: a PIN encrypted for a key that is gone would cost a try. For all
-/// others the applet is selected again and the exchange ends with [`LinkError::Busy`]; if the reset came while the card worked, whether it
+/// what begins anew anyhow is sent again by itself (getInfo, selection, a key agreement, the count of tries): a PIN encrypted for
+/// a key that is gone would cost a try. For all others the applet is selected again and the exchange ends with [`LinkError::Busy`]; if the reset came while the card worked, whether it
 /// carried the command out is unknown, as after a timeout.
 ///
 /// **Cancelling.** A card that answers within one APDU cannot be stopped before it does.
@@ -152,6 +153,12 @@ impl<C: CardPipe> Drop for CardTransport<C> {
     }
 }
 
+/// Whether a request may be sent again to a card that has forgotten us: it builds on nothing, and changes nothing.
+fn is_harmless(request: &[u8]) -> bool {
+    // {1: protocol, 2: getPINRetries or getKeyAgreement}
+    matches!(request, [GET_INFO | SELECTION, ..] | [CLIENT_PIN, 0xA2, 0x01, _, 0x02, 0x01 | 0x02])
+}
+
 impl<C: CardPipe> Transport for CardTransport<C> {
     fn link(&self) -> &Link {
         &self.link
@@ -163,7 +170,7 @@ impl<C: CardPipe> Transport for CardTransport<C> {
 
     fn exchange(&mut self, request: &[u8], turn: &mut Turn<'_>) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         let deadline = self.clock.monotonic().saturating_add(turn.budget);
-        let mut again = matches!(request, [GET_INFO | SELECTION, ..]);
+        let mut again = is_harmless(request);
         loop {
             if turn.cancel.requested() {
                 return Err(LinkError::Cancelled);

@@ -142,7 +142,8 @@ impl CardPipe for ConnectedCard {
         let mut buffer = Zeroizing::new(vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED]);
         match card.transmit(apdu, &mut buffer) {
             Ok(answer) => Ok(Zeroizing::new(answer.to_vec())),
-            Err(Error::ResetCard | Error::UnpoweredCard) => Err(CardFault::WasReset),
+            // A protocol mismatch is what pcscd says while another program's reset is under way.
+            Err(Error::ResetCard | Error::UnpoweredCard | Error::ProtoMismatch) => Err(CardFault::WasReset),
             Err(Error::InvalidParameter | Error::InvalidValue | Error::UnsupportedFeature) if apdu.len() > SHORT_APDU => {
                 Err(CardFault::NotSent)
             }

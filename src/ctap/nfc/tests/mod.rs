@@ -109,20 +109,27 @@ fn one_exchange() {
 
 #[test]
 fn only_what_needs_no_lost_state_is_sent_again() {
-    for (request, expected, messages) in [
-        (0x04, Ok(()), 2),
-        (0x0B, Ok(()), 2),
-        (0x06, Err(LinkError::Busy), 1),
-        (0x01, Err(LinkError::Busy), 1),
-        (0x07, Err(LinkError::Busy), 1),
-    ] {
+    let busy = || Err(LinkError::Busy);
+    let rows: [(&[u8], _, _); 9] = [
+        (&[0x04], Ok(()), 2),
+        (&[0x0B], Ok(()), 2),
+        // getPINRetries, getKeyAgreement, then setPIN and one with a member more.
+        (&[0x06, 0xA2, 0x01, 0x02, 0x02, 0x01], Ok(()), 2),
+        (&[0x06, 0xA2, 0x01, 0x02, 0x02, 0x02], Ok(()), 2),
+        (&[0x06, 0xA2, 0x01, 0x02, 0x02, 0x03], busy(), 1),
+        (&[0x06, 0xA3, 0x01, 0x02, 0x02, 0x02, 0x03, 0xA0], busy(), 1),
+        (&[0x06], busy(), 1),
+        (&[0x01], busy(), 1),
+        (&[0x07], busy(), 1),
+    ];
+    for (request, expected, messages) in rows {
         let (mut desk, transport) = open(Nfc, Manner { message: [was_reset(), ok(&[0])].into(), ..Manner::default() });
         let mut transport = transport.unwrap();
-        assert_eq!(desk.take(|turn| transport.exchange(&[request], turn)).0.map(drop), expected, "{request:02x}");
+        assert_eq!(desk.take(|turn| transport.exchange(request, turn)).0.map(drop), expected, "{request:02x?}");
         assert_eq!(desk.record.lock().unwrap().reconnects, [Reconnect::Keep]);
-        assert_eq!(desk.headers().iter().filter(|header| **header == MESSAGE).count(), messages, "{request:02x}");
+        assert_eq!(desk.headers().iter().filter(|header| **header == MESSAGE).count(), messages, "{request:02x?}");
         // The link is usable again at once.
-        assert_eq!(desk.take(|turn| transport.exchange(&[request], turn)).0.map(drop), Ok(()), "{request:02x}");
+        assert_eq!(desk.take(|turn| transport.exchange(request, turn)).0.map(drop), Ok(()), "{request:02x?}");
     }
 }
 
