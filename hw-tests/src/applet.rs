@@ -17,6 +17,8 @@ const BUDGET: Duration = Duration::from_secs(90);
 
 /// The instruction with which a maker's own applet tells about the device.
 const READ_CONFIG: u8 = 0x1D;
+/// The same over CTAPHID, for a key that has both interfaces.
+const READ_CONFIG_PACKET: u8 = 0x42;
 
 const SELECT: u8 = 0xA4;
 const GET_RESPONSE: u8 = 0xC0;
@@ -79,7 +81,9 @@ impl Applet {
                     }
                     Asked::Maker(aid) => {
                         let call = VendorCall::Card { aid: Some(&aid), header: [0, READ_CONFIG, 0, 0], data: &[] };
-                        authenticator.vendor(call, &mut turn).unwrap_or_default()
+                        let told = authenticator.vendor(call, &mut turn);
+                        let by_packets = VendorCall::Hid { command: READ_CONFIG_PACKET, data: &[0] };
+                        told.or_else(|_| authenticator.vendor(by_packets, &mut turn)).unwrap_or_default()
                     }
                 };
                 if outbox.send(reply).is_err() {

@@ -13,17 +13,21 @@ use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::{Applet, await_until};
+use crate::{Applet, Service, await_until};
 
 /// vpcd's first reader; the second listens on the next port.
 const FIRST_PORT: u16 = 35963;
-/// A contactless storage-free card: T=1, no historical bytes.
-const ANSWER_TO_RESET: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
+/// As a reader makes it for a contactless card (PC/SC part 3, section 3.1.3.2.3): of a maker whose serial numbers can be asked
+/// for, and silent about extended length, so that long messages come in chains.
+const CONTACTLESS: &[u8] = b"\x3B\x89\x80\x01\x80\x57YubiKey\xAF";
+/// A key with a smart-card interface of its own, which takes extended length.
+const CONTACTS: &[u8] = b"\x3B\xFD\x13\x00\x00\x81\x31\xFE\x15\x80\x73\xC0\x21\xC0\x57YubiKey\x40";
 
 /// One card: on the reader, or not. Being on it is its power.
 #[derive(Debug)]
 pub struct Card {
-    port: u16,
+    reader: u16,
+    answer_to_reset: &'static [u8],
     key: TrainingKey,
     desk: Desk,
     place: usize,
@@ -38,15 +42,24 @@ struct Presence {
 }
 
 impl Card {
-    /// A fresh card for the reader of that number (0 or 1), not on it yet.
+    /// A fresh contactless card for the reader of that number (0 or 1), not on it yet. Being in the field is its touch.
     pub fn new(reader: u16, model: Model, serial: u32) -> Self {
+        Self::with(reader, model, serial, CONTACTLESS)
+    }
+
+    /// As a key with a smart-card interface of its own: it has a finger to wait for.
+    pub fn with_contacts(reader: u16, model: Model, serial: u32) -> Self {
+        Self::with(reader, model, serial, CONTACTS)
+    }
+
+    fn with(reader: u16, model: Model, serial: u32, answer_to_reset: &'static [u8]) -> Self {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let rng = Box::new(StdRng::seed_from_u64(serial.into()));
         let blueprint = Blueprint { model, serial, clock: Arc::clone(&clock), rng, memory: None };
         let key = TrainingKey::new(blueprint).unwrap();
         let desk = Desk::new(clock);
-        let place = desk.add_reader("field");
-        Self { port: FIRST_PORT + reader, key, desk, place, presence: None }
+        let place = if answer_to_reset == CONTACTLESS { desk.add_reader("field") } else { desk.add_port("contacts") };
+        Self { reader, answer_to_reset, key, desk, place, presence: None }
     }
 
     /// The key in the card: its finger, its secrets.
@@ -54,29 +67,38 @@ impl Card {
         &self.key
     }
 
-    /// Puts the card on the reader.
+    /// Puts the card on the reader and waits until pcscd has seen it.
     pub fn put(&mut self) {
         assert!(self.presence.is_none(), "the card is on the reader");
-        let port = self.port;
-        let stream = await_until("a virtual reader", Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).ok());
+        let port = FIRST_PORT + self.reader;
+        let stream = await_until("a virtual reader", Duration::from_secs(10), || {
+            TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(1)).ok()
+        });
         stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         stream.set_nodelay(true).unwrap();
         let applet = Applet::new(self.power_on());
         let leaving = Arc::new(AtomicBool::new(false));
-        let (end, wire) = (Arc::clone(&leaving), stream.try_clone().unwrap());
+        let (end, wire, answer_to_reset) = (Arc::clone(&leaving), stream.try_clone().unwrap(), self.answer_to_reset);
         let thread = thread::spawn(move || {
             // The reader hung up, or the card was taken away.
-            let _ = serve(wire, applet, &end);
+            let _ = serve(wire, applet, answer_to_reset, &end);
         });
         self.presence = Some(Presence { stream, leaving, thread });
+        Service::await_card(self.reader, true);
     }
 
-    /// Takes the card off the reader: its power is gone.
+    /// Takes the card off the reader, so that its power is gone, and waits until pcscd has seen that.
     pub fn take(&mut self) {
-        let presence = self.presence.take().expect("the card is not on the reader");
+        assert!(self.is_on_reader(), "the card is not on the reader");
+        self.leave();
+        Service::await_card(self.reader, false);
+    }
+
+    fn leave(&mut self) {
+        let Some(presence) = self.presence.take() else { return };
         presence.leaving.store(true, Ordering::SeqCst);
         let _ = presence.stream.shutdown(Shutdown::Both);
-        presence.thread.join().unwrap();
+        let _ = presence.thread.join();
         self.desk.take(self.place);
     }
 
@@ -96,12 +118,15 @@ impl Card {
 impl Drop for Card {
     fn drop(&mut self) {
         if self.is_on_reader() {
-            self.take();
+            self.leave();
+            if !thread::panicking() {
+                Service::await_card(self.reader, false);
+            }
         }
     }
 }
 
-fn serve(mut wire: TcpStream, mut applet: Applet, leaving: &AtomicBool) -> io::Result<()> {
+fn serve(mut wire: TcpStream, mut applet: Applet, answer_to_reset: &[u8], leaving: &AtomicBool) -> io::Result<()> {
     loop {
         let mut length = [0; 2];
         read_all(&mut wire, &mut length, leaving, &applet)?;
@@ -113,7 +138,7 @@ fn serve(mut wire: TcpStream, mut applet: Applet, leaving: &AtomicBool) -> io::R
                 applet.forget();
                 continue;
             }
-            [4] => ANSWER_TO_RESET.to_vec(),
+            [4] => answer_to_reset.to_vec(),
             command => applet.apdu(command),
         };
         let length = u16::try_from(reply.len()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;

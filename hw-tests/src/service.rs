@@ -1,5 +1,6 @@
 //! A pcscd of our own with vpcd's reader driver, in the namespaces that `namespace` made.
 
+use std::ffi::CString;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -39,6 +40,17 @@ impl Service {
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("pcscd");
         await_until("pcscd's socket", Duration::from_secs(10), || Path::new(SOCKET).exists().then_some(()));
         Self(child)
+    }
+
+    /// Waits until pcscd has seen that a card is on the reader of that number, or gone from it.
+    pub fn await_card(reader: u16, on_it: bool) {
+        let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+        let reader = CString::new(format!("Virtual PCD 00 {reader:02}")).unwrap();
+        await_until("pcscd's look at the reader", Duration::from_secs(10), || {
+            let mut states = [pcsc::ReaderState::new(reader.clone(), pcsc::State::UNAWARE)];
+            context.get_status_change(Some(Duration::ZERO), &mut states).ok()?;
+            (states[0].event_state().contains(pcsc::State::PRESENT) == on_it).then_some(())
+        });
     }
 
     /// What pcscd said.

@@ -1,0 +1,119 @@
+//! The training tenant with a judge that is not ours, and that judge's own sign-in.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keywright::clock::SystemClock;
+use keywright::simulator::key::test_root_der;
+use keywright::simulator::tenant::{
+    Assertion, AttestationJudge, AttestationLevel, Fault, RunningTenant, Script, Submission, TrainingPasskey, TrainingTenant,
+};
+use keywright_hw_tests::{Client, Program};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use webauthn_rs_core::WebauthnCore;
+use webauthn_rs_core::proto::{AuthenticationState, Credential, PublicKeyCredential, UserVerificationPolicy};
+
+use crate::judge::{Case, accept};
+
+pub const USER: &str = "adele@contoso.example";
+const RP_ID: &str = "login.microsoft.com";
+const ORIGIN: &str = "https://login.microsoft.com";
+
+/// Accepts what `webauthn-rs-core` accepts, chain to the test root included, and remembers it.
+#[derive(Default)]
+struct Judge(Arc<Mutex<Vec<Credential>>>);
+
+impl AttestationJudge for Judge {
+    fn judge(&self, submission: &Submission<'_>) -> Result<AttestationLevel, String> {
+        let credential = accept(&Case {
+            challenge: submission.challenge,
+            origin: ORIGIN,
+            rp_id: submission.rp_id,
+            client_data_json: submission.client_data_json,
+            attestation_object: submission.attestation_object,
+            exclude: &[],
+            root: Some(test_root_der()),
+        })?;
+        self.0.lock().unwrap().push(credential);
+        Ok(AttestationLevel::Attested)
+    }
+}
+
+/// A running tenant and what its judge accepted.
+pub struct Tenant {
+    running: RunningTenant,
+    accepted: Arc<Mutex<Vec<Credential>>>,
+}
+
+impl Tenant {
+    pub fn start() -> Self {
+        let judge = Judge::default();
+        let accepted = Arc::clone(&judge.0);
+        let clock = Arc::new(SystemClock::new());
+        let rng = Box::new(StdRng::seed_from_u64(1));
+        let running = TrainingTenant::start("127.0.0.1:0", Script::default(), clock, rng, Box::new(judge)).unwrap();
+        Self { running, accepted }
+    }
+
+    pub fn fault(&self, fault: Fault) {
+        self.running.add_fault(fault);
+    }
+
+    /// The program with a profile for this tenant.
+    pub fn program(&self) -> Program {
+        let program = Program::new();
+        let profile = program.home().join("profile.toml");
+        std::fs::write(&profile, self.running.profile_toml()).unwrap();
+        program.with("KEYWRIGHT_PROFILE", profile.to_str().unwrap())
+    }
+
+    /// The one passkey that a user has.
+    pub fn passkey(&self) -> TrainingPasskey {
+        let mut passkeys = self.running.passkeys(USER);
+        assert_eq!(passkeys.len(), 1, "{passkeys:?}");
+        passkeys.remove(0)
+    }
+
+    pub fn has_passkeys(&self) -> bool {
+        !self.running.passkeys(USER).is_empty()
+    }
+
+    /// The user signs in without a user name; tenant and judge each verify the assertion. Returns the user handle.
+    pub fn sign_in(&self, client: &Client, pin: &str) -> String {
+        let core = WebauthnCore::new_unsafe_experts_only(
+            "tenant",
+            RP_ID,
+            vec![ORIGIN.parse().unwrap()],
+            Duration::from_mins(1),
+            None,
+            None,
+        );
+        let known = self.accepted.lock().unwrap().clone();
+        let builder = core.new_challenge_authenticate_builder(known, Some(UserVerificationPolicy::Required)).unwrap();
+        let (challenge, state): (_, AuthenticationState) = core.generate_challenge_authenticate(builder).unwrap();
+        let mut options = serde_json::to_value(challenge).unwrap()["publicKey"].take();
+        options.as_object_mut().unwrap().remove("allowCredentials");
+        let answer = client.call("sign-in", &json!({"pin": pin, "origin": ORIGIN, "options": options}))["assertion"].take();
+
+        let response: PublicKeyCredential = serde_json::from_value(answer.clone()).unwrap();
+        let verified = core.authenticate_credential(&response, &state).expect("the judge refuses the sign-in");
+        assert!(verified.user_verified());
+        self.running.verify_assertion(&assertion(&answer)).expect("the tenant refuses the sign-in");
+        answer["response"]["userHandle"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The tenant's form of the client's answer.
+fn assertion(answer: &Value) -> Assertion {
+    let response = &answer["response"];
+    serde_json::from_value(json!({
+        "userId": USER,
+        "credentialId": answer["id"],
+        "clientDataJSON": response["clientDataJSON"],
+        "authenticatorData": response["authenticatorData"],
+        "signature": response["signature"],
+    }))
+    .unwrap()
+}
