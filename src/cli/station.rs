@@ -137,7 +137,10 @@ impl Station {
     /// The tenant's part of the profile.
     pub(super) fn tenant_profile(&self) -> Result<Profile, CliError> {
         if self.settings.training_tenant {
+            #[cfg(feature = "simulator")]
             return self.training_profile();
+            #[cfg(not(feature = "simulator"))]
+            return Err(CliError::NoSimulator);
         }
         let file = self.settings.profile()?;
         if file.tenant.is_empty() {
@@ -158,11 +161,6 @@ impl Station {
         }
         let text = self.tenant.get().map(RunningTenant::profile_toml).unwrap_or_default();
         Ok(Profile::from_toml(&text)?)
-    }
-
-    #[cfg(not(feature = "simulator"))]
-    fn training_profile(&self) -> Result<Profile, CliError> {
-        Err(CliError::NoSimulator)
     }
 
     /// Asks, unless it was agreed to on the command line.
