@@ -1,4 +1,5 @@
 //! Whole enrolments: training key, training tenant with a judge that is not ours, ledger and safe on disk.
+#![cfg(feature = "simulator")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! The built program as a process: killed at every journal row, and searched for the PIN wherever it could leak.
+#![cfg(feature = "simulator")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
