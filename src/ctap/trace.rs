@@ -1,11 +1,12 @@
-//! How a message may look in a trace. What carries a PIN or a token is shown by its length alone.
+//! How a message may look in a trace. What can carry a PIN, a token, a key or a person's name is shown by its length alone.
 
 use std::fmt;
 
-/// Commands whose requests and answers are never shown: clientPIN carries PINs and tokens, authenticatorConfig carries a token's proof.
-const HIDDEN: &[u8] = &[0x06, 0x0D];
+/// Commands whose requests and answers are shown: getInfo, reset and selection. clientPIN (06) carries PINs and tokens,
+/// authenticatorConfig (0D) a token's proof, all that has to do with credentials names, handles and keys of large blobs.
+const SHOWN: &[u8] = &[0x04, 0x07, 0x0B];
 
-/// A CTAP2 message as a trace shows it: the command byte, the length, and the bytes unless the command is hidden.
+/// A CTAP2 message as a trace shows it: the command byte, the length, and the bytes of the few commands that have nothing to hide.
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
     command: Option<u8>,
@@ -30,7 +31,7 @@ impl fmt::Display for Shown<'_> {
             return f.write_str("empty");
         };
         write!(f, "0x{command:02X}, {} bytes", self.bytes.len())?;
-        if HIDDEN.contains(&command) {
+        if !SHOWN.contains(&command) {
             return f.write_str(", not shown");
         }
         f.write_str(": ")?;
@@ -44,16 +45,18 @@ mod tests {
 
     #[test]
     fn secrets_stay_out() {
-        let rows: [(&[u8], &str); 4] = [
-            (&[0x04], "0x04, 1 bytes: 04"),
-            (&[0x06, 0xAA, 0xBB], "0x06, 3 bytes, not shown"),
-            (&[0x0D, 0xAA], "0x0D, 2 bytes, not shown"),
-            (&[], "empty"),
-        ];
-        for (request, text) in rows {
-            assert_eq!(Shown::request(request).to_string(), text);
+        for command in 0..=u8::MAX {
+            let (request, answer) = ([command, 0xAA, 0xBB], [0, 0xCC]);
+            let shown = (Shown::request(&request).to_string(), Shown::answer(&request, &answer).to_string());
+            let expected = match command {
+                0x04 | 0x07 | 0x0B => {
+                    (format!("0x{command:02X}, 3 bytes: {command:02x}aabb"), format!("0x{command:02X}, 2 bytes: 00cc"))
+                }
+                _ => (format!("0x{command:02X}, 3 bytes, not shown"), format!("0x{command:02X}, 2 bytes, not shown")),
+            };
+            assert_eq!(shown, expected);
         }
-        assert_eq!(Shown::answer(&[0x06], &[0, 0xCC]).to_string(), "0x06, 2 bytes, not shown");
-        assert_eq!(Shown::answer(&[0x04], &[0, 0xA0]).to_string(), "0x04, 2 bytes: 00a0");
+        assert_eq!(Shown::request(&[]).to_string(), "empty");
+        assert_eq!(Shown::answer(&[], &[0, 0xCC]).to_string(), "empty");
     }
 }
