@@ -122,6 +122,13 @@ fn a_pin_is_set_changed_forced_and_counted() {
 }
 
 #[test]
+fn a_pin_is_the_same_from_every_keyboard() {
+    let place = Place::new();
+    place.fed(&["--simulate", "keys", "pin", "set", "--pin-stdin"], "Schlu\u{308}ssel\n").done();
+    place.fed(&["--simulate", "keys", "credentials", "list", "--pin-stdin"], "Schl\u{fc}ssel\n").done();
+}
+
+#[test]
 fn a_used_key_is_wiped_with_consent_only() {
     let place = Place::new();
     place.fed(&["--simulate", "keys", "pin", "set", "--pin-stdin"], "48213930\n").done();
