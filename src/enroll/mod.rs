@@ -4,7 +4,6 @@ mod consent;
 mod desk;
 mod error;
 mod flow;
-mod naming;
 mod preflight;
 mod progress;
 mod replug;

@@ -4,11 +4,10 @@
 use super::EnrolError;
 use super::consent::{EraseConsent, UnforcedPinConsent};
 use super::flow::{Enrolment, Freshness, Order, ResetPolicy, Stage, Work};
-use super::naming;
 use super::replug::is_blank;
 use super::stages::pin_terms;
 use crate::ctap::{Authenticator, Blank, Info, KeyIdentity, Link, LinkKind, Look, Sameness};
-use crate::identity::{KeyModel, Offer, User, Verdict};
+use crate::identity::{KeyModel, Offer, User, Verdict, passkey_name, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob};
 use crate::ui::{Event, Step};
 
@@ -37,8 +36,8 @@ impl Enrolment<'_> {
         let consent = if wipe { Some(EraseConsent::obtain(&self.desk, &key, order.erase_agreed)?) } else { None };
         let serial = identity.shown_serial().map(str::to_owned);
         let display_name = match &order.display_name {
-            Some(name) => naming::cut(name, naming::LONGEST),
-            None => naming::display_name(&model, serial.as_deref()),
+            Some(name) => passkey_name(name),
+            None => passkey_name_of(&model, serial.as_deref()),
         };
         let job = NewJob {
             tenant: self.tenant.clone(),

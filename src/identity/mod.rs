@@ -1,6 +1,7 @@
 //! What enrolment asks of an identity provider: the trait and plain types. Adapters live below it (`entra`).
 
 pub mod entra;
+mod passkey_name;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::advice::{Advice, Advised};
 use crate::ctap::Aaguid;
 use crate::webauthn::{CreationOptions, CredentialId};
+
+pub use passkey_name::{passkey_name, passkey_name_of};
 
 /// A user of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,10 +12,8 @@ use crate::identity::entra::http::{Answer, Lost};
 use crate::identity::entra::options::{self, OptionsBody};
 use crate::identity::entra::profile::CHALLENGE_MINUTES;
 use crate::identity::entra::reply;
-use crate::identity::{IdentityError, Method, Offer, RegisterError, Registration, User};
+use crate::identity::{IdentityError, Method, Offer, RegisterError, Registration, User, passkey_name};
 
-/// Longest name of a passkey, counted in UTF-16 units.
-const MAX_DISPLAY_NAME: usize = 30;
 /// Most passkeys of a user that are listed.
 const MAX_METHODS: usize = 10_000;
 const COLLECTION: [&str; 2] = ["authentication", "fido2Methods"];
@@ -70,18 +68,6 @@ impl From<MethodBody> for Method {
             passkey_type: body.passkey_type,
         }
     }
-}
-
-/// A name that Graph takes for a passkey: trimmed, without control characters, at most 30 UTF-16 units.
-pub fn passkey_name(text: &str) -> String {
-    let mut units = 0_usize;
-    let fits = |c: &char| {
-        units = units.saturating_add(c.len_utf16());
-        units <= MAX_DISPLAY_NAME
-    };
-    let name: String = text.trim().chars().filter(|c| !c.is_control()).take_while(fits).collect();
-    let name = name.trim_end();
-    if name.is_empty() { "Security key".to_owned() } else { name.to_owned() }
 }
 
 /// Creation options: v1.0, or beta when another life than five minutes is asked for.
@@ -158,26 +144,6 @@ pub(super) fn remove(graph: &mut Graph, user: &User, method: &str) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_30_units() {
-        for (given, expected) in [
-            ("YubiKey 5 NFC 12345678", "YubiKey 5 NFC 12345678"),
-            ("123456789012345678901234567890", "123456789012345678901234567890"),
-            ("1234567890123456789012345678901", "123456789012345678901234567890"),
-            ("12345678901234567890123456789 1", "12345678901234567890123456789"),
-            ("  a\tb\n ", "ab"),
-            ("", "Security key"),
-            ("   ", "Security key"),
-            // An emoji is two units, and half of one is none.
-            ("12345678901234567890123456789🔑", "12345678901234567890123456789"),
-            ("1234567890123456789012345678🔑", "1234567890123456789012345678🔑"),
-            ("Schlüssel für Überseekäufer äöü", "Schlüssel für Überseekäufer äö"),
-        ] {
-            assert_eq!(passkey_name(given), expected);
-            assert!(passkey_name(given).encode_utf16().count() <= MAX_DISPLAY_NAME);
-        }
-    }
 
     #[test]
     fn challenge_lives() {

@@ -27,7 +27,6 @@ use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
 
 pub use credential_ids::{readings, stands_for};
-pub use fido2_methods::passkey_name;
 pub use http::Tools;
 pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
 
