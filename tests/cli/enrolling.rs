@@ -92,7 +92,12 @@ struct Served(Child);
 
 impl Served {
     fn start(place: &Place) -> (Self, String) {
-        let mut child = place.command(&["--json", "simulator", "tenant"]).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_with(place, &[])
+    }
+
+    fn start_with(place: &Place, arguments: &[&str]) -> (Self, String) {
+        let arguments = [&["--json", "simulator", "tenant"], arguments].concat();
+        let mut child = place.command(&arguments).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
@@ -127,6 +132,47 @@ fn a_served_tenant_keeps_what_was_enrolled() {
     let doctor = run(&["--json", "doctor"]).done().last();
     assert_eq!(doctor["result"]["ok"], true, "{doctor}");
     run(&["resume"]).done();
+}
+
+#[test]
+fn a_tenant_does_what_its_script_says() {
+    let place = Place::new();
+    let page = include_str!("../../docs/training-tenant.md");
+    let script = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    std::fs::write(place.path().join("tenant.toml"), script).unwrap();
+    let (_tenant, profile) = Served::start_with(&place, &["--script", "tenant.toml", "--listen", "127.0.0.1:0"]);
+    let on_model = |model: &str, arguments: &[&str]| {
+        let mut command = place.command(&[&["--simulate=key", "--profile", profile.as_str()], arguments].concat());
+        command.env("KEYWRIGHT_TRAINING_MODEL", model).env("KEYWRIGHT_TRAINING_KEY", place.path().join(model));
+        Run::of(&command.output().unwrap())
+    };
+    let run = |arguments: &[&str]| on_model("standard", arguments);
+    let bo = "bo@fabrikam.example";
+
+    run(&["passkeys", "list", bo]).failed("tenant/forbidden", 4);
+    let count = || run(&["--json", "passkeys", "list", bo]).done().last()["result"]["passkeys"].as_array().unwrap().len();
+    assert_eq!(count(), 2, "the fault was for the first call");
+
+    run(&["enroll", ADELE]).failed("tenant/user-unknown", 4);
+    run(&["enroll", "gil_contoso.example#EXT#@fabrikam.example"]).failed("policy/refused", 4);
+    run(&["enroll", "ola@fabrikam.example"]).failed("tenant/not-offered", 4);
+    on_model("no-forced-change", &["enroll", bo, "--allow-unforced-pin"]).failed("policy/refused", 4);
+    assert_eq!(count(), 2);
+
+    let enrolled = run(&["--json", "enroll", bo]).done();
+    let waits = enrolled.out.lines().filter(|line| line.contains("\"tenant-waits\"")).count();
+    assert_eq!((waits, count()), (1, 3), "{}", enrolled.out);
+}
+
+#[test]
+fn a_tenant_without_a_sound_script_does_not_start() {
+    let place = Place::new();
+    place.run(&["simulator", "tenant", "--script", "nowhere.toml"]).failed("cli/file", 1);
+    std::fs::write(place.path().join("odd.toml"), "colour = 1\n").unwrap();
+    let run = place.run(&["simulator", "tenant", "--script", "odd.toml"]);
+    run.failed("cli/file", 1);
+    assert!(run.talk.contains("colour"), "{}", run.talk);
+    place.run(&["simulator", "tenant", "--listen", "0.0.0.0:0"]).failed("cli/training-tenant", 1);
 }
 
 #[cfg(unix)]

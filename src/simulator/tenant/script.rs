@@ -9,32 +9,7 @@ use crate::aaguid::Aaguid;
 use crate::simulator::tenant::fault::Fault;
 
 /// The training tenant as it starts. Every part has a default, so that an empty file is a whole tenant.
-///
-/// ```toml
-/// tenant = "contoso.example"
-/// spelling = "mixed"
-///
-/// [[users]]                # replaces the default users
-/// id = "87d349ed-44d7-43e1-9a83-5f2406dee501"
-/// upn = "adele@contoso.example"
-/// display_name = "Adele Vance"
-/// passkeys = 2
-///
-/// [policy]                 # members as Graph names them
-/// isSelfServiceRegistrationAllowed = true
-///
-/// [[policy.passkeyProfiles]]
-/// keyRestrictions = { isEnforced = true, enforcementType = "allow", aaGuids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"] }
-///
-/// [[faults]]
-/// method = "POST"
-/// path = "*/fido2Methods"  # `*` stands for any text
-/// call = 1                 # the first matching call
-/// times = 1                # 0: all that follow
-/// act = { answer = { status = 429, retry_after = 3 } }
-/// # or: act = "close_before", "close_after", "garbage", "oversize", "claims_challenge",
-/// #     { delay = { seconds = 400 } }, { redirect = { location = "https://elsewhere.example/" } }
-/// ```
+/// `docs/training-tenant.md` shows one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
