@@ -1,5 +1,6 @@
 //! JSON lines for scripts: one versioned object a line on standard output, and nothing else there.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -9,11 +10,13 @@ use zeroize::Zeroizing;
 use crate::secret::Pin;
 
 use super::face::JSON_VERSION;
-use super::streams::result;
+use super::streams::{is_unruly, result};
 use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
 
 /// Bytes reserved for the line with the PIN, so that it never moves and leaves a copy behind.
 const ROOM: usize = 16 * 1024;
+/// Bytes that a byte can become when it is escaped.
+const LONGEST_ESCAPE: usize = 6;
 
 /// The face for scripts. It asks nobody: flags answer.
 #[derive(Debug, Default)]
@@ -52,8 +55,17 @@ fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
     if serde_json::to_writer(&mut *bytes, &Line { v: JSON_VERSION, body }).is_err() {
         return Zeroizing::default();
     }
-    bytes.push(b'\n');
-    Zeroizing::new(str::from_utf8(&bytes).unwrap_or_default().to_owned())
+    let mut text = Zeroizing::new(String::with_capacity(ROOM.max(bytes.len().saturating_mul(LONGEST_ESCAPE))));
+    for c in str::from_utf8(&bytes).unwrap_or_default().chars() {
+        // Such characters stand only within strings, where JSON knows another spelling for them.
+        if is_unruly(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text.push('\n');
+    text
 }
 
 impl Ui for JsonLines {
@@ -101,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ui::streams::harmless;
 
     fn read(line: &str) -> Value {
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
@@ -119,6 +132,15 @@ mod tests {
         let problem = Problem { code: "key/gone", message: "Gone.".into(), next: "Back.", detail: None };
         let expected = json!({"v": 1, "error": {"code": "key/gone", "message": "Gone.", "next": "Back."}});
         assert_eq!(read(&line::<Value>(Body::Error { error: &problem })), expected);
+    }
+
+    #[test]
+    fn a_line_on_a_terminal_steers_nothing() {
+        let evil = "a\u{1b}[2J\u{9b}\u{7f}\u{202e}\u{200b}ü鍵";
+        let shown = line::<Value>(Body::Event(&Event::Notice { sentence: evil.into() }));
+        assert!(harmless(shown.trim_end()) == shown.trim_end(), "{shown:?}");
+        assert_eq!(read(&shown)["sentence"], evil, "and says the same");
+        assert!(shown.contains("ü鍵"));
     }
 
     #[test]

@@ -93,3 +93,16 @@ pub(super) fn complaint(problem: &Problem, verbose: bool, red: &dyn Fn(&str) -> 
     let _ = writeln!(text, "\nhint: {}", problem.next);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_cannot_steer_the_terminal() {
+        let evil = "a\u{1b}[2J\nhint: b";
+        let problem = Problem { code: "key/other", message: evil.into(), next: "Next.", detail: Some(evil.into()) };
+        let text = complaint(&problem, true, &|word| word.to_owned());
+        assert_eq!(text, "error: a\u{fffd}[2J hint: b [key/other]\n  a\u{fffd}[2J hint: b\n\nhint: Next.\n");
+    }
+}

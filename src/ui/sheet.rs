@@ -104,9 +104,10 @@ mod tests {
             Block::fields([("serial", Some("42".to_owned())), ("temporary PIN", Some("1\n2".to_owned())), ("gone", None)]);
         let table = Block::Table {
             head: vec!["ID", "NAME"],
-            rows: vec![vec!["long-id".into(), "ü".into()], vec!["b".into(), "c".into()]],
+            rows: vec![vec!["long-id".into(), "ü".into()], vec!["b\u{9b}".into(), "c".into()]],
         };
-        let sheet = Sheet::new(&(), vec![fields, table, Block::Line("end".into())]);
-        assert_eq!(sheet.text(), "serial:        42\ntemporary PIN: 1 2\nID       NAME\nlong-id  ü\nb        c\nend\n");
+        let sheet = Sheet::new(&(), vec![fields, table, Block::Line("end\u{1b}".into())]);
+        let expected = "serial:        42\ntemporary PIN: 1 2\nID       NAME\nlong-id  ü\nb\u{fffd}       c\nend\u{fffd}\n";
+        assert_eq!(sheet.text(), expected);
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn harmless(text: &str) -> String {
         .collect()
 }
 
-fn is_unruly(c: char) -> bool {
+/// Whether a character steers a terminal or hides what is written. All of them have four hex digits.
+pub(super) fn is_unruly(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

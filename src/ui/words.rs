@@ -23,17 +23,21 @@ pub(super) enum Tone {
     Idle,
 }
 
-/// What is said about an event.
+/// What is said about an event, safe to show.
 pub(super) fn say(event: &Event) -> (Tone, String) {
+    let (tone, text) = put(event);
+    (tone, harmless(&text))
+}
+
+fn put(event: &Event) -> (Tone, String) {
     match event {
         Event::InsertKey => (Tone::Act, "Put the security key in a USB port or on the reader.".into()),
         Event::TooManyKeys { keys } => {
-            let keys: Vec<String> = keys.iter().map(|key| harmless(key)).collect();
             (Tone::Act, format!("More than one key is there: leave only the one that is meant ({}).", keys.join("; ")))
         }
         Event::KeyFound { name, serial, aaguid } => (Tone::Done, found(name, serial.as_deref(), aaguid)),
         Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
-        Event::StepDone { note, .. } => (Tone::Done, sentence(&harmless(note))),
+        Event::StepDone { note, .. } => (Tone::Done, sentence(note)),
         Event::Found { finding } => judge(finding),
         Event::RemoveKey { reader: false } => (Tone::Act, "Take the key out.".into()),
         Event::RemoveKey { reader: true } => (Tone::Act, "Take the key off the reader.".into()),
@@ -41,7 +45,7 @@ pub(super) fn say(event: &Event) -> (Tone, String) {
             let place = if *reader { "Put the same key back on the reader" } else { "Put the same key back in" };
             (Tone::Act, format!("{place}, then touch it within {} seconds when it blinks.", window.as_secs()))
         }
-        Event::NewChance { reason } => (Tone::Warn, sentence(&harmless(reason))),
+        Event::NewChance { reason } => (Tone::Warn, sentence(reason)),
         Event::KeyWaits { wait: Wait::Touch, long: false } => (Tone::Act, "Touch the key now.".into()),
         Event::KeyWaits { wait: Wait::Touch, long: true } => (Tone::Act, "Press the key and hold it for 5 seconds.".into()),
         Event::KeyWaits { wait: Wait::Working, .. } => (Tone::Busy, "The key is working: do not remove it.".into()),
@@ -49,9 +53,9 @@ pub(super) fn say(event: &Event) -> (Tone, String) {
             (Tone::Busy, format!("The key is busy (status {status}): do not remove it."))
         }
         Event::KeyIdle => (Tone::Idle, String::new()),
-        Event::Notice { sentence: said } => (Tone::Note, sentence(&harmless(said))),
+        Event::Notice { sentence: said } => (Tone::Note, sentence(said)),
         Event::Resuming { job, upn, state } => {
-            (Tone::Note, format!("Going on with job {job} for {}, which stopped at: {}.", harmless(upn), harmless(state)))
+            (Tone::Note, format!("Going on with job {job} for {upn}, which stopped at: {state}."))
         }
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
     }
@@ -72,8 +76,8 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 fn found(name: &str, serial: Option<&str>, aaguid: &str) -> String {
-    let serial = serial.map_or_else(|| "no serial number".into(), |serial| format!("serial number {}", harmless(serial)));
-    format!("Found {}, {serial}, AAGUID {}.", harmless(name), harmless(aaguid))
+    let serial = serial.map_or_else(|| "no serial number".into(), |serial| format!("serial number {serial}"));
+    format!("Found {name}, {serial}, AAGUID {aaguid}.")
 }
 
 fn begin(step: Step) -> &'static str {
@@ -94,8 +98,8 @@ fn judge(finding: &Finding) -> (Tone, String) {
         Verdict::Pass => Tone::Done,
         Verdict::Warn | Verdict::Fail | Verdict::Unknown => Tone::Warn,
     };
-    let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", harmless(&finding.remedy)) };
-    (tone, format!("{}{remedy}", sentence(&harmless(&finding.sentence))))
+    let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", finding.remedy) };
+    (tone, format!("{}{remedy}", sentence(&finding.sentence)))
 }
 
 /// A summary's lines, the PIN aside.
@@ -130,6 +134,25 @@ pub(super) fn pin_note(summary: &Summary) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_word_of_a_key_or_a_server_reaches_the_terminal_raw() {
+        let evil = || "a\u{1b}]0;x\u{7}\r\n\u{9b}2J\u{202e}b".to_owned();
+        let finding = Finding { check: "c", verdict: Verdict::Warn, sentence: evil(), remedy: evil() };
+        let step = Step::Preflight;
+        for event in [
+            Event::TooManyKeys { keys: vec![evil()] },
+            Event::KeyFound { name: evil(), serial: Some(evil()), aaguid: evil() },
+            Event::StepDone { step, note: evil() },
+            Event::Found { finding },
+            Event::NewChance { reason: evil() },
+            Event::Notice { sentence: evil() },
+            Event::Resuming { job: 1, upn: evil(), state: evil() },
+        ] {
+            let (_, said) = say(&event);
+            assert!(said.contains("2J") && harmless(&said) == said, "{said:?}");
+        }
+    }
 
     #[test]
     fn sentences_have_a_capital_and_a_full_stop() {
