@@ -297,6 +297,26 @@ fn the_favourite_protocol_may_be_broken() {
     make(&mut state, &credential(1)).unwrap();
     assert_eq!(bench.key.state().tries_left, 8);
 
+    // So is one for another command, and a change of the PIN.
+    let bench = Bench::new(&Model::STANDARD);
+    drop(bench.pinned("24681357"));
+    bench.key.fault(Fault { command: 0x06, subcommand: Some(4), nth: 1, mishap: Mishap::Status(0x33) });
+    bench.open().change_pin(&pin("24681357"), &pin("97531864")).unwrap();
+    assert!(bench.key.pin_is("97531864"));
+    bench.key.fault(Fault::first(0x0D, Mishap::Status(0x33)));
+    let mut state = Pinned::unlock(bench.open(), pin("97531864")).unwrap();
+    let token = state.token_for_config().unwrap();
+    assert!(matches!(state.seal(token).unwrap(), SealOutcome::Sealed(_)));
+    assert_eq!(bench.key.state().tries_left, 8);
+
+    // And one for the list of credentials.
+    let bench = Bench::new(&Model::STANDARD);
+    drop(bench.pinned("24681357"));
+    bench.key.fault(Fault::first(0x0A, Mishap::Status(0x33)));
+    let mut state = Pinned::unlock(bench.open(), pin("24681357")).unwrap();
+    let token = state.token_for_credentials().unwrap();
+    assert_eq!(state.credentials(token).unwrap().metadata().unwrap().existing, 0);
+
     // Both refuse: the answer stands, and there is no third attempt.
     let bench = Bench::new(&Model::STANDARD);
     for nth in [1, 2] {

@@ -64,6 +64,15 @@ impl fmt::Debug for Sealed {
     }
 }
 
+#[cfg(test)]
+impl Pinned {
+    /// One whose PIN was never asked for.
+    pub(crate) fn played(authenticator: Authenticator) -> Self {
+        let pin = Pin::new(zeroize::Zeroizing::new("24681357".into())).unwrap();
+        Self { authenticator, pin }
+    }
+}
+
 impl Blank {
     /// Takes an authenticator over that can have a PIN and has none.
     ///

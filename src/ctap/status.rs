@@ -159,6 +159,32 @@ mod tests {
         }
     }
 
+    /// CTAP 2.3 section 8.2, with the bytes that earlier versions had.
+    #[test]
+    fn no_byte_of_the_specification_is_missing() {
+        let bytes = [0x01..=0x06, 0x0A..=0x0B, 0x11..=0x12, 0x14..=0x19, 0x21..=0x2F, 0x30..=0x40, 0x7F..=0x7F, 0xDF..=0xDF];
+        let named: Vec<u8> = (0..=u8::MAX).filter(|byte| Status(*byte).name().is_some()).collect();
+        assert_eq!(named, bytes.into_iter().flatten().collect::<Vec<u8>>());
+        for (byte, name, code) in [
+            (0x27, "OPERATION_DENIED", "key/operation-denied"),
+            (0x28, "KEY_STORE_FULL", "key/full"),
+            (0x2D, "KEEPALIVE_CANCEL", "key/cancelled-at-key"),
+            (0x2F, "USER_ACTION_TIMEOUT", "key/touch-timeout"),
+            (0x30, "NOT_ALLOWED", "key/not-allowed"),
+            (0x31, "PIN_INVALID", "key/pin-wrong"),
+            (0x32, "PIN_BLOCKED", "key/pin-blocked"),
+            (0x33, "PIN_AUTH_INVALID", "key/pin-auth-invalid"),
+            (0x34, "PIN_AUTH_BLOCKED", "key/pin-auth-blocked"),
+            (0x35, "PIN_NOT_SET", "key/pin-not-set"),
+            (0x36, "PUAT_REQUIRED", "key/pin-required"),
+            (0x37, "PIN_POLICY_VIOLATION", "key/pin-refused"),
+            (0x3A, "ACTION_TIMEOUT", "key/action-timeout"),
+            (0x40, "UNAUTHORIZED_PERMISSION", "key/unauthorized-permission"),
+        ] {
+            assert_eq!((Status(byte).name(), Status(byte).advice().code), (Some(name), code));
+        }
+    }
+
     #[test]
     fn unknown_bytes_stay_representable() {
         let rows = [

@@ -15,7 +15,7 @@ use super::*;
 use crate::advice::Advised as _;
 use crate::clock::ManualClock;
 
-const RP: &str = "login.microsoft.com";
+pub(crate) const RP: &str = "login.microsoft.com";
 
 /// Answers what a test wants answered.
 struct Acting {
@@ -90,7 +90,12 @@ pub(crate) fn ok(map: &Map<'_>) -> Vec<u8> {
     map.encode(&[0]).to_vec()
 }
 
-fn texts<'a>(list: &[&'a str]) -> Vec<Item<'a>> {
+/// A token that an authenticator might have given.
+pub(crate) fn token<P: Permission>(rp_id: Option<&str>) -> PinToken<P> {
+    PinToken::new(PinProtocol::Two, Zeroizing::new(vec![1; 32]), rp_id.map(str::to_owned))
+}
+
+pub(crate) fn texts<'a>(list: &[&'a str]) -> Vec<Item<'a>> {
     list.iter().map(|text| Item::Text(text)).collect()
 }
 
@@ -190,16 +195,48 @@ fn every_member_of_get_info() {
             .at(0x20, "new"),
     )
     .unwrap();
-    assert_eq!(info.algorithms, Some(vec![-7]));
+    let strings = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let options = [("authnrCfg", true), ("clientPin", true), ("new", false), ("setMinPINLength", true)];
+    let expected = Info {
+        versions: strings(&["FIDO_2_1"]),
+        extensions: strings(&["credProtect", "unheard-of"]),
+        aaguid: Aaguid([7; 16]),
+        options: options.map(|(name, value)| (name.to_owned(), value)).into(),
+        max_msg_size: Some(510),
+        pin_protocols: Some(vec![2, 9, 1]),
+        max_credential_count_in_list: Some(8),
+        max_credential_id_length: Some(128),
+        transports: Some(strings(&["usb", "quantum"])),
+        algorithms: Some(vec![-7]),
+        max_serialized_large_blob_array: Some(4096),
+        force_pin_change: Some(true),
+        min_pin_length: Some(6),
+        firmware_version: Some(0x0005_0704),
+        max_cred_blob_length: Some(32),
+        max_rp_ids_for_set_min_pin_length: Some(1),
+        preferred_platform_uv_attempts: Some(3),
+        uv_modality: Some(2),
+        certifications: [("FIDO".to_owned(), 3)].into(),
+        remaining_discoverable_credentials: Some(95),
+        vendor_prototype_config_commands: Some(vec![u64::MAX]),
+        attestation_formats: Some(strings(&["packed", "none"])),
+        uv_count_since_last_pin_entry: Some(4),
+        long_touch_for_reset: Some(false),
+        enc_identifier: Some(vec![1; 32]),
+        transports_for_reset: Some(strings(&["USB", "NFC", "smart-card"])),
+        pin_complexity_policy: Some(true),
+        pin_complexity_policy_url: Some(b"https://pin.example".to_vec()),
+        max_pin_length: Some(8),
+        enc_cred_store_state: Some(vec![2; 32]),
+        authenticator_config_commands: Some(vec![2, 3]),
+        unknown: [(0x20, vec![0x63, b'n', b'e', b'w'])].into(),
+    };
+    assert_eq!(info, expected);
     assert_eq!(info.common_pin_protocols(), [PinProtocol::Two, PinProtocol::One]);
     assert_eq!((info.max_msg_size(), info.min_pin_length(), info.max_pin_length()), (510, 6, 8));
     assert_eq!(info.pin_complexity_policy_url(), Some("https://pin.example"));
-    assert_eq!(info.vendor_prototype_config_commands, Some(vec![u64::MAX]));
-    assert_eq!(info.option("new"), Some(false));
-    assert_eq!(info.unknown.keys().copied().collect::<Vec<_>>(), [0x20]);
     assert!(info.change_forced() && info.can_force_pin_change() && info.supports_cred_protect());
     assert!([LinkKind::Usb, LinkKind::Nfc, LinkKind::SmartCard].into_iter().all(|kind| info.resets_over(kind)));
-    assert_eq!(info.long_touch_for_reset, Some(false));
     assert_eq!(serde_json::to_value(&info).unwrap()["maxPinLength"], 8);
 }
 
@@ -249,17 +286,17 @@ fn the_fingerprint_stands_still_while_the_key_is_used() {
     }
 }
 
-fn auth_data(flags: u8, tail: &[u8]) -> Vec<u8> {
+pub(crate) fn auth_data(flags: u8, tail: &[u8]) -> Vec<u8> {
     [&Sha256::digest(RP.as_bytes())[..], &[flags, 0, 0, 0, 5], tail].concat()
 }
 
-fn attested_data(claimed: u16, id: &[u8], key: &[u8]) -> Vec<u8> {
+pub(crate) fn attested_data(claimed: u16, id: &[u8], key: &[u8]) -> Vec<u8> {
     [&[7; 16][..], &claimed.to_be_bytes(), id, key].concat()
 }
 
-const KEY: &[u8] = &[0xA2, 0x01, 0x02, 0x03, 0x26];
+pub(crate) const KEY: &[u8] = &[0xA2, 0x01, 0x02, 0x03, 0x26];
 
-fn credential_reply(auth_data: &[u8]) -> Vec<u8> {
+pub(crate) fn credential_reply(auth_data: &[u8]) -> Vec<u8> {
     Map::new().at(1, "packed").at(2, auth_data).at(3, Map::new().named("alg", -7_i64)).encode(&[]).to_vec()
 }
 

@@ -77,7 +77,7 @@ impl std::fmt::Debug for ResidentCredential {
 /// The credentials of an authenticator, under one token.
 #[derive(Debug)]
 pub struct Credentials<'a> {
-    key: &'a mut Authenticator,
+    state: &'a mut Pinned,
     token: PinToken<CredentialManagement>,
     command: Command,
 }
@@ -93,7 +93,7 @@ impl Pinned {
             info if info.has("credentialMgmtPreview") => Command::CredentialManagementPreview,
             _ => return Err(CtapError::Unsupported(Feature::CredentialManagement)),
         };
-        Ok(Credentials { key: self.authenticator(), token, command })
+        Ok(Credentials { state: self, token, command })
     }
 }
 
@@ -178,7 +178,7 @@ impl Credentials<'_> {
         }
         let mut entries: Vec<T> = entry.into_iter().collect();
         for _ in 1..total {
-            let reply = self.key.quick(self.command, &Map::new().at(1, next))?;
+            let reply = self.state.authenticator().quick(self.command, &Map::new().at(1, next))?;
             entries.push(read(&reply.value()?.members(WHAT)?)?);
         }
         Ok(entries)
@@ -200,19 +200,40 @@ impl Credentials<'_> {
 }
 
 impl Credentials<'_> {
+    /// A command with its proof. A token that is refused at its first use is replaced by one of the other protocol.
     fn request(&mut self, subcommand: u8, params: &Map<'_>) -> Result<Reply, CtapError> {
-        let mut body = Map::new().at(1, subcommand);
-        let mut encoded = Vec::new();
-        if !params.is_empty() {
-            encoded = params.encode(&[]).to_vec();
-            body = body.at(2, params.clone());
+        let Self { state, token, command } = self;
+        let first = prove(state.authenticator(), *command, token, subcommand, params);
+        let mut other = None;
+        let reply = state.or_under_the_other_protocol(first, token, |state| {
+            let token = other.insert(state.token_for_credentials()?);
+            prove(state.authenticator(), *command, token, subcommand, params)
+        });
+        if let Some(other) = other {
+            *token = other;
         }
-        let auth = self.token.authenticate(&[&[subcommand], &encoded]);
-        let body = body.at(3, self.token.protocol().number()).at(4, auth.as_slice());
-        let reply = self.key.quick(self.command, &body)?;
-        self.key.proven = Some(self.token.protocol());
-        Ok(reply)
+        reply
     }
+}
+
+fn prove(
+    key: &mut Authenticator,
+    command: Command,
+    token: &PinToken<CredentialManagement>,
+    subcommand: u8,
+    params: &Map<'_>,
+) -> Result<Reply, CtapError> {
+    let mut body = Map::new().at(1, subcommand);
+    let mut encoded = Vec::new();
+    if !params.is_empty() {
+        encoded = params.encode(&[]).to_vec();
+        body = body.at(2, params.clone());
+    }
+    let auth = token.authenticate(&[&[subcommand], &encoded]);
+    let body = body.at(3, token.protocol().number()).at(4, auth.as_slice());
+    let reply = key.quick(command, &body)?;
+    key.proven = Some(token.protocol());
+    Ok(reply)
 }
 
 impl ResidentRp {
@@ -254,19 +275,52 @@ impl ResidentCredential {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use zeroize::Zeroizing;
 
     use super::*;
-    use crate::ctap::PinProtocol;
-    use crate::ctap::tests::{least_info, ok, scripted};
+    use crate::ctap::tests::{least_info, ok, scripted, token};
 
     fn with_session<T>(replies: Vec<Vec<u8>>, run: impl FnOnce(&mut Credentials<'_>) -> T) -> (T, usize) {
-        let (key, requests) = scripted(std::iter::once(ok(&least_info())).chain(replies));
-        let mut key = key.unwrap();
-        let token = PinToken::new(PinProtocol::Two, Zeroizing::new(vec![1; 32]), None);
-        let result = run(&mut Credentials { key: &mut key, token, command: Command::CredentialManagement });
-        let sent = requests.lock().unwrap().len().saturating_sub(1);
-        (result, sent)
+        let (result, requests) = with_session_on("credMgmt", replies, run);
+        (result, requests.len())
+    }
+
+    /// A session on a key with one option; the result and what was sent.
+    fn with_session_on<T>(option: &str, replies: Vec<Vec<u8>>, run: impl FnOnce(&mut Credentials<'_>) -> T) -> (T, Vec<Vec<u8>>) {
+        let info = ok(&least_info().at(4, Map::new().named(option, true)));
+        let (key, requests) = scripted(std::iter::once(info).chain(replies));
+        let mut key = Pinned::played(key.unwrap());
+        let result = run(&mut key.credentials(token(None)).unwrap());
+        let requests = requests.lock().unwrap().split_off(1);
+        (result, requests)
+    }
+
+    #[test]
+    fn the_preview_is_the_same_under_another_byte() {
+        let user = || Map::new().named("id", &[1_u8][..]).named("name", "adele");
+        let held = || Map::new().at(6, user()).at(7, Map::new().named("id", &[2_u8][..])).at(9, 1_u8);
+        let run = |option| {
+            let replies = vec![ok(&Map::new().at(1, 1_u8).at(2, 24_u8)), rp(Some(1)), ok(&held()), vec![0]];
+            with_session_on(option, replies, |session| {
+                assert_eq!(session.metadata().unwrap(), StoreMetadata { existing: 1, remaining: 24 });
+                assert_eq!(session.rps().unwrap()[0].id, "example.org");
+                let found = session.credentials(&[9; 32]).unwrap();
+                assert_eq!((found[0].id.as_slice(), found[0].user.name.as_deref()), (&[2][..], Some("adele")));
+                session.delete(&[2]).unwrap();
+            })
+            .1
+        };
+        let (full, preview) = (run("credMgmt"), run("credentialMgmtPreview"));
+        assert_eq!(full.len(), 4);
+        assert!(full.iter().all(|request| request[0] == 0x0A) && preview.iter().all(|request| request[0] == 0x41));
+        assert!(full.iter().zip(&preview).all(|(one, other)| one[1..] == other[1..]));
+        // The proof is over subcommand and parameters, without the 32 bytes that authenticatorConfig has before them.
+        let deletion = Value::parse(&full[3][1..]).unwrap().members(WHAT).unwrap();
+        let auth = token::<CredentialManagement>(None).authenticate(&[&[DELETE], deletion.get(2).unwrap().raw()]);
+        assert_eq!(deletion.get(4).unwrap().bytes("auth").unwrap(), auth);
+
+        let (renamed, requests) =
+            with_session_on("credentialMgmtPreview", vec![], |session| session.update_user(&[2], &ResidentUser::default()));
+        assert_eq!((renamed, requests.len()), (Err(CtapError::Unsupported(Feature::UpdateUser)), 0));
     }
 
     fn rps(replies: Vec<Vec<u8>>) -> (Result<Vec<ResidentRp>, CtapError>, usize) {

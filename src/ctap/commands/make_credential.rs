@@ -265,3 +265,79 @@ impl Attested {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctap::tests::{KEY, RP, attested_data, auth_data, credential_reply, least_info, ok, scripted, texts, token};
+
+    fn wanted() -> NewCredential {
+        NewCredential {
+            client_data_hash: [5; 32],
+            rp_id: RP.into(),
+            user_id: vec![1; 16],
+            algorithms: vec![-7, -257],
+            cred_protect: Some(1),
+            hmac_secret: true,
+            min_pin_length: true,
+            large_blob_key: true,
+            cred_blob: Some(vec![7; 4]),
+            enterprise_attestation: Some(2),
+            formats: vec!["packed".into(), "none".into()],
+            ..NewCredential::default()
+        }
+    }
+
+    fn request(info: &Map<'_>, wanted: &NewCredential) -> Vec<u8> {
+        let made = credential_reply(&auth_data(0x45, &attested_data(16, &[1; 16], KEY)));
+        let (key, requests) = scripted([ok(info), [&[0], &made[..]].concat()]);
+        Pinned::played(key.unwrap()).make_credential(token(Some(RP)), wanted).unwrap();
+        let request = requests.lock().unwrap()[1].clone();
+        request
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_for() {
+        let extensions = texts(&["credBlob", "credProtect", "hmac-secret", "largeBlobKey", "minPinLength"]);
+        let info = least_info().at(2, extensions).at(4, Map::new().named("ep", true)).at(0x16, texts(&["packed"]));
+        let sent = request(&info, &wanted());
+        assert_eq!(sent[0], 0x01);
+        let members = Value::parse(&sent[1..]).unwrap().members("makeCredential").unwrap();
+        assert_eq!(members.iter().map(|(key, _)| key).collect::<Vec<_>>(), [1, 2, 3, 4, 6, 7, 8, 9, 0x0A, 0x0B]);
+        let asked = Map::new()
+            .named("credBlob", &[7_u8; 4][..])
+            .named("credProtect", 1_u8)
+            .named("hmac-secret", true)
+            .named("largeBlobKey", true)
+            .named("minPinLength", true);
+        assert_eq!(members.get(6).unwrap().raw(), &asked.encode(&[])[..]);
+        // Neither uv, which contradicts the proof, nor up, which is a matter of course.
+        assert_eq!(members.get(7).unwrap().raw(), &Map::new().named("rk", true).encode(&[])[..]);
+        let auth = token::<MakeCredential>(Some(RP)).authenticate(&[&[5; 32]]);
+        assert_eq!(members.get(8).unwrap().bytes("auth").unwrap(), auth);
+        assert_eq!(members.get(9).unwrap().u64("protocol").unwrap(), 2);
+        assert_eq!(members.get(0x0A).unwrap().u64("enterpriseAttestation").unwrap(), 2);
+        let formats = members.get(0x0B).unwrap().items("formats").unwrap();
+        assert_eq!(formats.iter().map(|name| name.text("format").unwrap()).collect::<Vec<_>>(), ["packed", "none"]);
+        let algorithms = members.get(4).unwrap().items("algorithms").unwrap();
+        let number = |item: &Value<'_>| item.field("alg", "alg").unwrap().unwrap().i64("alg").unwrap();
+        assert_eq!(algorithms.iter().map(number).collect::<Vec<_>>(), [-7, -257]);
+    }
+
+    #[test]
+    fn an_older_key_is_not_asked_for_what_it_does_not_know() {
+        let sent = request(&least_info(), &NewCredential { enterprise_attestation: None, ..wanted() });
+        let members = Value::parse(&sent[1..]).unwrap().members("makeCredential").unwrap();
+        assert_eq!(members.iter().map(|(key, _)| key).collect::<Vec<_>>(), [1, 2, 3, 4, 7, 8, 9]);
+    }
+
+    #[test]
+    fn an_attestation_of_the_unit_is_told() {
+        let data = auth_data(0x45, &attested_data(16, &[1; 16], KEY));
+        let made = Map::new().at(1, "packed").at(2, data.as_slice()).at(3, Map::new());
+        for (reply, expected) in [(made.clone(), None), (made.clone().at(4, true), Some(true)), (made.at(4, false), Some(false))]
+        {
+            assert_eq!(Attested::parse(&reply.encode(&[]), RP).unwrap().ep_att, expected);
+        }
+    }
+}
