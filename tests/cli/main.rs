@@ -83,6 +83,15 @@ fn keys_are_listed_and_shown() {
     place.run(&["--simulate", "--key", "elsewhere", "keys", "info"]).failed("key/none", 5);
 }
 
+/// On a machine with a key in a port this sees the key; without one it says what to do.
+#[test]
+fn without_the_smart_card_service_ports_are_still_listed() {
+    let place = Place::new();
+    let mut command = place.command(&["keys", "list"]);
+    let run = Run::of(&command.env("PCSCLITE_CSOCK_NAME", "/nonexistent").output().unwrap()).done();
+    assert!(run.out.starts_with("LINK") || run.out.contains("`keywright doctor`"), "{}", run.out);
+}
+
 #[test]
 fn a_pin_is_set_changed_forced_and_counted() {
     let place = Place::new();

@@ -5,11 +5,13 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 use crate::station::{Station, results};
 
-/// Every form: text, hex in both cases, base64 in both alphabets, and the 64-byte block that the key gets, in all of these.
+/// Every form: text, numbers, hex in both cases, base64 in both alphabets, and the 64-byte block that the key gets, in all of these.
 fn forms(pin: &str) -> Vec<(String, Vec<u8>)> {
     let mut padded = pin.as_bytes().to_vec();
     padded.resize(64, 0);
-    let mut forms = vec![("text".to_owned(), pin.as_bytes().to_vec())];
+    // The last is how a list of bytes looks when it is printed for debugging.
+    let decimal: Vec<String> = pin.bytes().map(|byte| byte.to_string()).collect();
+    let mut forms = vec![("text".to_owned(), pin.into()), ("a list of numbers".to_owned(), decimal.join(", ").into())];
     for (what, bytes) in [("PIN", pin.as_bytes()), ("padded PIN", &padded)] {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         forms.push((format!("{what} in upper-case hex"), hex.to_uppercase().into_bytes()));

@@ -29,7 +29,7 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     let links = desk.bus.links()?;
     let rows: Vec<Row> = links.iter().map(|link| row(desk, link)).collect();
     let block = if rows.is_empty() {
-        Block::Line("No security key is there.".into())
+        Block::Line("No security key is there; `keywright doctor` says what keeps one from being seen.".into())
     } else {
         Block::Table { head: vec!["LINK", "PRODUCT", "SERIAL", "AAGUID", "PIN", "PATH"], rows: rows.iter().map(cells).collect() }
     };

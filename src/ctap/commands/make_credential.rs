@@ -292,8 +292,7 @@ mod tests {
         let made = credential_reply(&auth_data(0x45, &attested_data(16, &[1; 16], KEY)));
         let (key, requests) = scripted([ok(info), [&[0], &made[..]].concat()]);
         Pinned::played(key.unwrap()).make_credential(token(Some(RP)), wanted).unwrap();
-        let request = requests.lock().unwrap()[1].clone();
-        request
+        requests.lock().unwrap().swap_remove(1)
     }
 
     #[test]
