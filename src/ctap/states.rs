@@ -293,6 +293,14 @@ impl Sealed {
         if authenticator.info().change_forced() { Ok(Self { authenticator, pin }) } else { Err(authenticator) }
     }
 
+    /// Tries that are left for the PIN.
+    ///
+    /// # Errors
+    /// [`CtapError`].
+    pub fn retries(&mut self) -> Result<u8, CtapError> {
+        Ok(self.authenticator.pin_retries()?.left)
+    }
+
     /// The PIN that has to be changed.
     pub const fn pin(&self) -> &Pin {
         &self.pin

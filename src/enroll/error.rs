@@ -81,12 +81,23 @@ pub enum EnrolError {
         /// Its user.
         upn: String,
     },
+    /// The job is for another tenant than the profile.
+    #[error("job {job} is for the tenant {tenant}")]
+    OtherTenant {
+        /// The job.
+        job: JobId,
+        /// Its tenant.
+        tenant: String,
+    },
     /// A fresh challenge is past its life already, or every challenge ran out before its registration.
     #[error("the challenge ran out before it could be used")]
     StaleChallenge,
     /// Registered, but the tenant does not list it.
     #[error("the tenant took the passkey but does not list it")]
     NotReadBack,
+    /// Where the PIN should have appeared, nothing could be written.
+    #[error("the PIN could not be shown: {0}")]
+    NotShown(String),
     /// The PIN was shown, but nobody confirmed that it reached its user.
     #[error("the PIN was not handed over")]
     NotHandedOver,
@@ -127,15 +138,17 @@ advice! {
     UNFORCED_PIN_CONSENT: "consent/unforced-pin", Person, "This key cannot force a PIN change and nobody agreed to that; it was not changed.", "Use a key that can, or add --allow-unforced-pin and have the user change the PIN at once.";
     NOT_REMOVED: "key/not-removed", Person, "The key was not taken out in time; it was not changed.", "Run the same command again and take the key out when asked.";
     NOT_RETURNED: "key/not-returned", Person, "The key was not put back in time; it was not changed.", "Run the same command again and put the same key back when asked.";
-    WRONG_KEY: "key/wrong-key", Key, "Another key was put in; nothing on it was changed.", "Put the first key back and run the same command again.";
+    WRONG_KEY: "key/wrong-key", Key, "Another key was put in; nothing on it was changed.", "Put the first key back and run the same command again; if it is lost, end its job with `keywright resume --abandon JOB`.";
     IDENTITY_UNKNOWN: "key/identity-unknown", Person, "Nothing proves that this is the same key; it was not changed.", "Run the command in a terminal and answer the question; use one port for both.";
     NO_TOUCH: "key/no-touch", Person, "The key was not touched in time.", "Run the same command again and touch the key when it blinks.";
     NOT_BLANK: "key/not-blank", Key, "The key says that it was reset but still has a PIN.", "Do not use this key.";
     WEAK_PINS: "key/weak-pins", Key, "The key refused five random PINs as too weak.", "Try --pin-length 10 or --pin-alphabet safe.";
     PIN_UNKNOWN: "key/pin-unknown", Key, "The key does not know the temporary PIN of this job.", "Start over with `keywright enroll USER --reset always`.";
-    KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`, or remove its passkey with `keywright passkeys remove`.";
+    KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`; or remove its passkey with `keywright passkeys remove` and end it with `keywright resume --abandon JOB`.";
+    OTHER_TENANT: "job/other-tenant", Usage, "The job is for another tenant than the profile.", "Name the profile of that tenant with --profile.";
     STALE_CHALLENGE: "tenant/stale-challenge", Tenant, "The tenant's challenge ran out before it could be used.", "Check the clock of this machine, then run the same command again.";
-    NOT_READ_BACK: "tenant/not-read-back", Tenant, "The tenant took the passkey but does not list it yet.", "Run the same command again in a few minutes: it asks the tenant before anything else.";
+    NOT_READ_BACK: "tenant/not-read-back", Tenant, "The tenant took the passkey but does not list it yet.", "Run the same command again in a few minutes; if somebody has removed the passkey, end the job with `keywright resume --abandon JOB`.";
+    NOT_SHOWN: "job/not-shown", Failed, "The PIN could not be shown; the key is registered and the PIN is kept, sealed.", "See to it that standard output can be written to, then run the same command again.";
     NOT_HANDED_OVER: "job/not-handed-over", Person, "The PIN was not handed over; the key is registered and the PIN is kept, sealed.", "Run the same command again to see the PIN once more.";
 }
 
@@ -164,8 +177,10 @@ impl Advised for EnrolError {
             Self::WeakPins(_) => &WEAK_PINS,
             Self::PinUnknown(_) => &PIN_UNKNOWN,
             Self::KeyInJob { .. } => &KEY_IN_JOB,
+            Self::OtherTenant { .. } => &OTHER_TENANT,
             Self::StaleChallenge => &STALE_CHALLENGE,
             Self::NotReadBack => &NOT_READ_BACK,
+            Self::NotShown(_) => &NOT_SHOWN,
             Self::NotHandedOver => &NOT_HANDED_OVER,
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::consent::EraseConsent;
 use super::desk::Desk;
 use super::error::EnrolError;
+use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
-use crate::advice::Advised;
-use crate::ctap::{Authenticator, Blank, CtapError, Pinned, Sealed};
+use crate::ctap::{Authenticator, Blank, LinkError, Pinned, Sealed};
 use crate::handover::pin::{Alphabet, Safe};
-use crate::identity::{IdentityProvider, Offer, RegisterError, Registration, User};
+use crate::identity::{IdentityProvider, Offer, Registration, User};
 use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, Ticket};
 use crate::secret::{Pin, SealedPin};
 use crate::ui::{Event, Step, Summary};
@@ -122,6 +122,13 @@ pub(super) enum Stage {
     HandOver { registration: Registration, method: String, pin: Option<Pin> },
 }
 
+/// What a stage leads to.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and it is moved at once")]
+enum Next {
+    Stage(Stage),
+    Done(Summary),
+}
+
 impl Enrolment<'_> {
     /// Enrols a key for a user, or finishes what an earlier run left open for the same user. With
     /// [`ResetPolicy::Always`] it starts anew; the older job ends when its key is wiped for this one.
@@ -142,6 +149,7 @@ impl Enrolment<'_> {
     /// What [`Enrolment::run`] can return.
     pub fn resume(&mut self, id: JobId, order: &Order) -> Result<Summary, EnrolError> {
         let job = self.ledger.claim(id)?;
+        self.same_tenant(&job)?;
         let user = self.provider.user(&job.order.user_id)?;
         self.resume_job(id, user, order)
     }
@@ -163,18 +171,9 @@ impl Enrolment<'_> {
                     return Err(EnrolError::StaleChallenge);
                 }
             }
-            let next = match stage {
-                Stage::HandOver { registration, method, pin } => return self.hand_over(work, &registration, method, pin),
-                Stage::Erase(key, consent) => self.erase(work, key, &consent),
-                Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),
-                Stage::Make(pinned, offer) => self.make(work, order, pinned, offer),
-                Stage::Clean(pinned, then) => self.clean(work, pinned, then),
-                Stage::Seal(pinned, registration) => self.seal(work, order, pinned, registration),
-                Stage::Register { key, registration, ask_first } => self.register(work, key, registration, ask_first),
-                Stage::Undo(key, then) => self.undo(work, order, key, then),
-            };
-            stage = match next {
-                Ok(stage) => stage,
+            stage = match self.advance(work, order, stage) {
+                Ok(Next::Stage(stage)) => stage,
+                Ok(Next::Done(summary)) => return Ok(summary),
                 Err(error) => {
                     self.desk.tell(&Event::KeyIdle);
                     self.end_if_untouched(work.id);
@@ -184,11 +183,39 @@ impl Enrolment<'_> {
         }
     }
 
+    /// One stage. A stop request is heard before each, so that no command is begun that would be broken off at once.
+    fn advance(&mut self, work: &Work, order: &Order, stage: Stage) -> Result<Next, EnrolError> {
+        if self.desk.cancel.requested() {
+            return Err(LinkError::Cancelled.into());
+        }
+        let next = match stage {
+            Stage::HandOver { registration, method, pin } => {
+                return self.hand_over(work, &registration, method, pin).map(Next::Done);
+            }
+            Stage::Erase(key, consent) => self.erase(work, key, &consent),
+            Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),
+            Stage::Make(pinned, offer) => self.make(work, order, pinned, offer),
+            Stage::Clean(pinned, then) => self.clean(work, pinned, then),
+            Stage::Seal(pinned, registration) => self.seal(work, order, pinned, registration),
+            Stage::Register { key, registration, ask_first } => self.register(work, key, registration, ask_first),
+            Stage::Undo(key, then) => self.undo(work, order, key, then),
+        };
+        next.map(Next::Stage)
+    }
+
     fn end_if_untouched(&mut self, job: JobId) {
         let untouched = self.ledger.entries(job).is_ok_and(|entries| Progress::of(&entries).phase == Phase::Untouched);
         if untouched && let Err(error) = self.ledger.close(job, JobState::Ended) {
             log::warn!("job {job} changed nothing but could not be ended: {error}");
         }
+    }
+
+    /// Another tenant's answers say nothing about a job.
+    pub(super) fn same_tenant(&self, job: &Job) -> Result<(), EnrolError> {
+        if job.order.tenant == self.tenant {
+            return Ok(());
+        }
+        Err(EnrolError::OtherTenant { job: job.id, tenant: job.order.tenant.clone() })
     }
 
     pub(super) fn unfinished(&mut self, user: &User) -> Result<Option<Job>, EnrolError> {
@@ -216,10 +243,14 @@ impl Enrolment<'_> {
 
     /// Records how an act failed and hands the error on; a ledger that fails as well must not hide the first reason.
     pub(super) fn record_failure(&mut self, ticket: Ticket, error: EnrolError) -> EnrolError {
-        if let Err(second) = self.ledger.after(ticket, &outcome_of(&error)) {
-            log::warn!("the outcome could not be written down: {second}");
-        }
+        self.write_down(ticket, &outcome_of(&error));
         error
+    }
+
+    pub(super) fn write_down(&mut self, ticket: Ticket, outcome: &Outcome) {
+        if let Err(error) = self.ledger.after(ticket, outcome) {
+            log::warn!("the outcome could not be written down: {error}");
+        }
     }
 
     pub(super) fn begins(&self, step: Step) {
@@ -230,17 +261,4 @@ impl Enrolment<'_> {
         self.desk.tell(&Event::KeyIdle);
         self.desk.tell(&Event::StepDone { step, note: note.into() });
     }
-}
-
-/// A status byte means that the key refused and nothing changed; anything else on the link leaves it open.
-fn outcome_of(error: &EnrolError) -> Outcome {
-    let (code, sentence) = (error.advice().code.to_owned(), error.to_string());
-    let unsure = matches!(
-        error,
-        EnrolError::Key(CtapError::Link(_) | CtapError::Reply(_))
-            | EnrolError::NotBlank
-            | EnrolError::Attestation(_)
-            | EnrolError::Register(RegisterError::Unknown(_))
-    );
-    if unsure { Outcome::Unknown { code, sentence } } else { Outcome::Failed { code, sentence } }
 }

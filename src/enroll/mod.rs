@@ -4,6 +4,7 @@ mod consent;
 mod desk;
 mod error;
 mod flow;
+mod outcome;
 mod preflight;
 mod progress;
 mod replug;

@@ -37,7 +37,8 @@ pub(super) enum Phase {
 pub(super) struct Progress {
     /// How far it got.
     pub(super) phase: Phase,
-    /// Entries beside which the PIN may stand that the key has now, likeliest first.
+    /// Entries beside which the PIN may stand that the key has now, newest first: two at most, the second of which is the
+    /// PIN if the key still wants it changed.
     pub(super) pins: Vec<i64>,
     /// `forcePINChange` as it was read back last.
     pub(super) forced: bool,
@@ -53,6 +54,11 @@ impl Progress {
     }
 
     fn step(mut self, entry: &Entry) -> Self {
+        // Every one of these is done by the key's PIN: of two that it might have, the newer one. The older one is the PIN
+        // only as long as the key still wants it changed.
+        if matches!(entry.intent, Intent::Make { .. } | Intent::DeleteCredential { .. } | Intent::Seal) {
+            self.pins.truncate(1);
+        }
         let unsure = matches!(entry.outcome, None | Some(Outcome::Unknown { .. }));
         let failed = matches!(entry.outcome, Some(Outcome::Failed { .. }));
         match &entry.intent {
@@ -69,7 +75,8 @@ impl Progress {
                 self.phase = if unsure { Phase::PinUnsure } else { Phase::PinSet };
             }
             Intent::ReplacePin { .. } if unsure => {
-                self.pins.insert(0, entry.number);
+                // Replaced once more, the key still wanted a change: what was tried before did not happen.
+                self.pins = [Some(entry.number), self.pins.last().copied()].into_iter().flatten().collect();
                 self.phase = Phase::ReplaceUnsure;
             }
             Intent::ReplacePin { .. } => {
@@ -224,6 +231,10 @@ mod tests {
         assert_eq!((refused.phase, refused.pins, refused.forced), (Phase::Sealed(registration()), vec![1], true));
         let replacing = after(&[(Intent::ReplacePin { draw: 1 }, None)]);
         assert_eq!((replacing.phase, replacing.pins), (Phase::ReplaceUnsure, vec![5, 1]));
+        let twice = after(&[(Intent::ReplacePin { draw: 1 }, None), (Intent::ReplacePin { draw: 1 }, Some(unknown()))]);
+        assert_eq!((twice.phase, twice.pins), (Phase::ReplaceUnsure, vec![6, 1]));
+        let used = after(&[(Intent::ReplacePin { draw: 1 }, None), (Intent::DeleteCredential { credential_id: None }, None)]);
+        assert_eq!((used.phase, used.pins), (Phase::Orphan, vec![5]));
         let weak =
             after(&[(Intent::ReplacePin { draw: 1 }, Some(failed())), (Intent::ReplacePin { draw: 2 }, Some(Outcome::Done))]);
         assert_eq!((weak.phase, weak.pins, weak.forced), (Phase::Orphan, vec![6], false));

@@ -60,8 +60,13 @@ pub fn is_blank(key: &Authenticator) -> bool {
 
 fn power_up(desk: &mut Desk<'_>, mut key: Authenticator, identity: &KeyIdentity) -> Result<Authenticator, EnrolError> {
     let link = key.link().clone();
+    // What a job did to its key since it began shows in getInfo: what goes out is what has to come back.
+    let out = key.identity()?;
+    if let Sameness::Different(rung) = out.compare(identity, Look::Later) {
+        return Err(EnrolError::WrongKey(Some(rung)));
+    }
     if link.kind == LinkKind::SmartCard && key.power_cycle()? == PowerCycle::Done {
-        return same(desk, key, identity, Look::Replug);
+        return same(desk, key, &out, Look::Replug);
     }
     drop(key);
     let reader = link.kind != LinkKind::Usb;
@@ -70,7 +75,7 @@ fn power_up(desk: &mut Desk<'_>, mut key: Authenticator, identity: &KeyIdentity)
     desk.tell(&Event::ReturnKey { reader, window: WINDOW });
     let back = wait_for_return(desk, link.kind)?;
     let key = desk.open_settling(&back)?;
-    same(desk, key, identity, Look::Replug)
+    same(desk, key, &out, Look::Replug)
 }
 
 fn wait_for_removal(desk: &mut Desk<'_>, link: &Link) -> Result<(), EnrolError> {

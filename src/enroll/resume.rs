@@ -8,12 +8,12 @@ use super::progress::{Phase, Progress};
 use super::replug::{is_blank, same};
 use super::stages::blank;
 use crate::ctap::{Authenticator, Blank, CtapError, Failed, Look, Pinned, Sameness, Sealed, Status};
-use crate::identity::User;
-use crate::ledger::{JobId, JobState};
+use crate::identity::{IdentityError, User};
+use crate::ledger::{Intent, JobId, JobState, Outcome};
 use crate::ui::{Event, Summary};
 
 /// With fewer tries than this left no stored PIN is tried: the last ones belong to the key's user.
-const LEAST_RETRIES: u8 = 4;
+pub(super) const LEAST_RETRIES: u8 = 4;
 
 /// The job's key as it was found, with its temporary PIN if that still works.
 pub(super) enum Found {
@@ -36,6 +36,10 @@ impl Enrolment<'_> {
                 return self.start(work.user, order);
             }
             Phase::Registered(registration, method) => Stage::HandOver { registration, method, pin: None },
+            // It may have been on the way back when the last run ended: nobody agreed to a PIN that stays valid.
+            Phase::Sealed(_) if !progress.forced && !work.order.unforced_pin_consent && !order.unforced_pin_agreed => {
+                Stage::Undo(None, Then::Stop(EnrolError::UnforcedPinConsent))
+            }
             Phase::RegisterUnsure(registration) | Phase::Sealed(registration) => {
                 Stage::Register { key: None, registration, ask_first: true }
             }
@@ -52,6 +56,9 @@ impl Enrolment<'_> {
             (Found::Foreign(key), Phase::EraseUnsure | Phase::PinUnsure) => self.erase_again(work, order, key)?,
             (Found::Foreign(_), _) => return Err(EnrolError::PinUnknown(work.id)),
             (Found::Sealed(sealed), Phase::SealUnsure(registration)) => {
+                // Read back now instead of then.
+                let ticket = self.ledger.before(work.id, &Intent::Seal, None)?;
+                self.ledger.after(ticket, &Outcome::Sealed { effective: true })?;
                 Stage::Register { key: Some(Finished::Sealed(sealed)), registration, ask_first: false }
             }
             (Found::Sealed(sealed), _) => Stage::Undo(Some(Finished::Sealed(sealed)), Then::Remake),
@@ -95,25 +102,30 @@ impl Enrolment<'_> {
             serial: work.order.key.shown_serial().map(Into::into),
             aaguid: work.order.key.aaguid.to_string(),
         });
+        let Progress { phase, pins, .. } = Progress::of(&self.ledger.entries(work.id)?);
         if is_blank(&key) {
+            let expected = matches!(phase, Phase::Untouched | Phase::EraseUnsure | Phase::Blank | Phase::PinUnsure);
+            if !expected {
+                // Somebody else wiped it, or it is another one out of the same box.
+                key = same(&self.desk, key, &work.order.key, Look::Later)?;
+            }
             return Ok(Found::Blank(blank(key)?));
         }
-        let pins = Progress::of(&self.ledger.entries(work.id)?).pins;
         if key.info().change_forced() {
             let key = same(&self.desk, key, &work.order.key, Look::Later)?;
             let pin = self.kept_pin(work.id, pins.last().copied())?;
             return Ok(Sealed::resume(key, pin).map_or_else(Found::Foreign, Found::Sealed));
         }
-        for number in pins {
+        if let Some(number) = pins.first().copied() {
             if key.pin_retries()?.left < LEAST_RETRIES {
-                break;
+                return Ok(Found::Foreign(key));
             }
             let pin = self.kept_pin(work.id, Some(number))?;
-            match Pinned::unlock(key, pin) {
-                Ok(pinned) => return Ok(Found::Pinned(pinned)),
-                Err(Failed { state, error: CtapError::Status(Status::PIN_INVALID) }) => key = state,
-                Err(Failed { error, .. }) => return Err(error.into()),
-            }
+            return match Pinned::unlock(key, pin) {
+                Ok(pinned) => Ok(Found::Pinned(pinned)),
+                Err(Failed { state, error: CtapError::Status(Status::PIN_INVALID) }) => Ok(Found::Foreign(state)),
+                Err(Failed { error, .. }) => Err(error.into()),
+            };
         }
         Ok(Found::Foreign(key))
     }
@@ -124,10 +136,15 @@ impl Enrolment<'_> {
     /// [`EnrolError::KeyInJob`] if the tenant holds its passkey: that one has to be removed first.
     pub fn abandon(&mut self, id: JobId) -> Result<(), EnrolError> {
         let job = self.ledger.claim(id)?;
+        self.same_tenant(&job)?;
         let held = match Progress::of(&self.ledger.entries(id)?).phase {
             Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) => {
-                let user = self.provider.user(&job.order.user_id)?;
-                self.provider.find(&user, &registration.credential_id)?.is_some()
+                match self.provider.user(&job.order.user_id) {
+                    Ok(user) => self.provider.find(&user, &registration.credential_id)?.is_some(),
+                    // The passkeys of a user who is gone are gone as well.
+                    Err(IdentityError::UserUnknown(_)) => false,
+                    Err(error) => return Err(error.into()),
+                }
             }
             _ => false,
         };

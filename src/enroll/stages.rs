@@ -8,8 +8,11 @@ use sha2::{Digest as _, Sha256};
 use super::EnrolError;
 use super::consent::EraseConsent;
 use super::flow::{Enrolment, Finished, Freshness, Order, Stage, Then, Work};
+use super::outcome::half_done;
 use super::replug;
-use crate::ctap::{Authenticator, Blank, CtapError, Failed, Info, NewCredential, Pinned, SealOutcome, Sealed, Status};
+use super::resume::LEAST_RETRIES;
+use crate::ctap::{Authenticator, Blank, CredentialManagement, CtapError, Failed, Info, NewCredential, PinToken, Pinned};
+use crate::ctap::{SealOutcome, Sealed, Status};
 use crate::handover::pin::PinTerms;
 use crate::identity::{Offer, Registration};
 use crate::ledger::{Intent, JobState, Outcome};
@@ -152,29 +155,34 @@ impl Enrolment<'_> {
     pub(super) fn clean(&mut self, work: &Work, mut pinned: Pinned, then: Then) -> Result<Stage, EnrolError> {
         if !pinned.info().can_manage_credentials() {
             self.desk.notice("this key cannot delete a single passkey, so it is wiped once more");
-            let wiped = self.erase(work, pinned.into_authenticator(), &EraseConsent::own_work())?;
-            return match then {
-                Then::Remake => Ok(wiped),
-                Then::Stop(reason) => {
-                    self.ledger.close(work.id, JobState::Ended)?;
-                    Err(reason)
-                }
+            return match self.erase(work, pinned.into_authenticator(), &EraseConsent::own_work())? {
+                Stage::SetPin(blank, _) => self.undone(work, blank, then),
+                other => Ok(other),
             };
         }
         let token = pinned.token_for_credentials()?;
         let intent = Intent::DeleteCredential { credential_id: None };
-        self.journaled(work.id, &intent, None, |_| {
-            let mut credentials = pinned.credentials(token)?;
-            for found in credentials.credentials(&Sha256::digest(work.order.rp_id.as_bytes()).into())? {
-                if found.user.id == work.order.user_handle {
-                    credentials.delete(&found.id)?;
-                }
-            }
-            Ok(((), Outcome::Done))
-        })?;
+        let ticket = self.ledger.before(work.id, &intent, None)?;
+        if let Err(error) = delete_all(&mut pinned, token, &work.order.rp_id) {
+            let error = EnrolError::Key(error);
+            self.write_down(ticket, &half_done(&error));
+            return Err(error);
+        }
+        self.ledger.after(ticket, &Outcome::Done)?;
         match then {
             Then::Remake => Ok(Stage::Make(pinned, None)),
             Then::Stop(reason) => Err(reason),
+        }
+    }
+
+    /// A blank key holds nothing that could be taken back.
+    pub(super) fn undone(&mut self, work: &Work, blank: Blank, then: Then) -> Result<Stage, EnrolError> {
+        match then {
+            Then::Remake => Ok(Stage::SetPin(blank, Freshness::Claimed)),
+            Then::Stop(reason) => {
+                self.ledger.close(work.id, JobState::Ended)?;
+                Err(reason)
+            }
         }
     }
 
@@ -213,6 +221,9 @@ impl Enrolment<'_> {
 
     /// Gives a sealed key a new temporary PIN, which clears the forced change, so that it can be worked on again.
     pub(super) fn reopen(&mut self, work: &Work, order: &Order, mut sealed: Sealed) -> Result<Pinned, EnrolError> {
+        if sealed.retries()? < LEAST_RETRIES {
+            return Err(EnrolError::PinUnknown(work.id));
+        }
         for draw in 1..=DRAWS {
             let pin = self.draw(work, order, sealed.info())?;
             let copy = self.safe.seal(&pin)?;
@@ -221,6 +232,10 @@ impl Enrolment<'_> {
                 Ok(pinned) => {
                     self.ledger.after(ticket, &Outcome::Done)?;
                     return Ok(pinned);
+                }
+                Err(Failed { error: CtapError::StillForced, .. }) => {
+                    self.ledger.after(ticket, &Outcome::Done)?;
+                    return Err(CtapError::StillForced.into());
                 }
                 Err(Failed { state, error }) => {
                     let weak = error == CtapError::Status(Status::PIN_POLICY_VIOLATION);
@@ -234,6 +249,16 @@ impl Enrolment<'_> {
         }
         Err(EnrolError::WeakPins(DRAWS))
     }
+}
+
+/// Deletes whatever the key holds for a relying party. The key was blank or proven empty when the job began, so it is the
+/// job's own, whatever user handle the tenant gave it.
+fn delete_all(pinned: &mut Pinned, token: PinToken<CredentialManagement>, rp_id: &str) -> Result<(), CtapError> {
+    let mut credentials = pinned.credentials(token)?;
+    for found in credentials.credentials(&Sha256::digest(rp_id.as_bytes()).into())? {
+        credentials.delete(&found.id)?;
+    }
+    Ok(())
 }
 
 /// The rules for a temporary PIN on this key.

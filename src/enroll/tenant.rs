@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::EnrolError;
 use super::flow::{Enrolment, Finished, Order, Stage, Then, Work};
 use super::progress::{Phase, Progress};
+use super::replug::is_blank;
 use super::resume::Found;
-use crate::ctap::Pinned;
+use crate::ctap::{KeyIdentity, LinkError, Look, Pinned, Sameness};
 use crate::identity::{IdentityError, Method, RegisterError, Registration};
 use crate::ledger::{Intent, JobId, JobState, Outcome};
 use crate::secret::Pin;
@@ -43,6 +44,11 @@ impl Enrolment<'_> {
                     self.record_failure(ticket, EnrolError::StaleChallenge);
                     return Ok(self.expired(key));
                 }
+                Ok(None) if key.is_none() && self.was_wiped(work) => {
+                    self.record_failure(ticket, EnrolError::PinUnknown(work.id));
+                    self.desk.notice("somebody has wiped the key since: the passkey is made anew");
+                    return Ok(Stage::Undo(None, Then::Remake));
+                }
                 Ok(None) => self.provider.register(&work.user, &registration),
             };
             match answer {
@@ -57,11 +63,21 @@ impl Enrolment<'_> {
                 }
                 Err(RegisterError::Refused(error)) => {
                     self.record_failure(ticket, RegisterError::Refused(error.clone()).into());
-                    return self.refused(work, key, registration, error);
+                    return self.refused(work, key, registration, error, looks);
                 }
             }
         }
         Err(EnrolError::NotReadBack)
+    }
+
+    /// Whether the job's key is there and holds nothing any more. One that is elsewhere is taken to be as it was.
+    fn was_wiped(&mut self, work: &Work) -> bool {
+        let links = self.desk.bus.links().unwrap_or_default();
+        links.iter().any(|link| {
+            let Ok(mut key) = self.desk.open(link) else { return false };
+            let same = |now: KeyIdentity| matches!(now.compare(&work.order.key, Look::Later), Sameness::Same(_));
+            is_blank(&key) && key.identity().is_ok_and(same)
+        })
     }
 
     fn expired(&self, key: Option<Finished>) -> Stage {
@@ -76,11 +92,12 @@ impl Enrolment<'_> {
         key: Option<Finished>,
         registration: Registration,
         error: IdentityError,
+        looks: u8,
     ) -> Result<Stage, EnrolError> {
         if passing(&error) {
             return Err(RegisterError::Refused(error).into());
         }
-        if let Some(method) = self.look_for(work, &registration.credential_id, 1)? {
+        if let Some(method) = self.look_for(work, &registration.credential_id, looks.max(1))? {
             let intent = Intent::Register { registration: registration.clone() };
             let ticket = self.ledger.before(work.id, &intent, None)?;
             self.ledger.after(ticket, &Outcome::Registered { method: method.id.clone() })?;
@@ -118,7 +135,7 @@ impl Enrolment<'_> {
             None => match self.found_key(work)? {
                 Found::Sealed(sealed) => self.reopen(work, order, sealed)?,
                 Found::Pinned(pinned) => pinned,
-                Found::Blank(blank) => return Ok(Stage::SetPin(blank, super::flow::Freshness::Claimed)),
+                Found::Blank(blank) => return self.undone(work, blank, then),
                 Found::Foreign(_) => return Err(EnrolError::PinUnknown(work.id)),
             },
         };
@@ -152,8 +169,15 @@ impl Enrolment<'_> {
             second_copy: progress.copies > 0,
         };
         let ticket = self.ledger.before(work.id, &Intent::HandOver { means: "screen".into() }, None)?;
-        self.desk.ui.hand_over(&summary, &pin);
-        if self.desk.ui.ask(&Question::HandedOver) == Some(Answer::No) {
+        if let Err(error) = self.desk.ui.hand_over(&summary, &pin) {
+            return Err(self.record_failure(ticket, EnrolError::NotShown(error.to_string())));
+        }
+        let answer = self.desk.ui.ask(&Question::HandedOver);
+        // Who stops at this question has not said yes.
+        if self.desk.cancel.requested() {
+            return Err(self.record_failure(ticket, LinkError::Cancelled.into()));
+        }
+        if answer == Some(Answer::No) {
             return Err(self.record_failure(ticket, EnrolError::NotHandedOver));
         }
         self.ledger.after(ticket, &Outcome::Done)?;

@@ -1,6 +1,7 @@
 //! JSON lines for scripts: one versioned object a line on standard output, and nothing else there.
 
 use std::fmt::Write as _;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::secret::Pin;
 
 use super::face::JSON_VERSION;
-use super::streams::{is_unruly, result};
+use super::streams::{is_unruly, result, result_that_counts};
 use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
 
 /// Bytes reserved for the line with the PIN, so that it never moves and leaves a copy behind.
@@ -82,9 +83,9 @@ impl Ui for JsonLines {
         None
     }
 
-    fn hand_over(&self, summary: &Summary, pin: &Pin) {
+    fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
         let handed = Handed { summary, temporary_pin: pin.expose(), pin_must_be_changed: summary.pin_change_forced };
-        result(&line(Body::Result { result: handed }));
+        result_that_counts(&line(Body::Result { result: handed }))
     }
 }
 

@@ -10,6 +10,7 @@ mod streams;
 mod terminal;
 mod words;
 
+use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -236,5 +237,8 @@ pub trait Ui: Send + Sync {
     fn ask(&self, question: &Question) -> Option<Answer>;
 
     /// Hands a finished enrolment over, PIN included: the one place where a temporary PIN is shown.
-    fn hand_over(&self, summary: &Summary, pin: &Pin);
+    ///
+    /// # Errors
+    /// If it could not be written where it belongs: the PIN was not shown then, and its sealed copy has to stay.
+    fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()>;
 }

@@ -1,6 +1,7 @@
 //! Plain lines, for a pipe, a log or a screen that cannot be redrawn: talk on standard error, results on standard output.
 
 use std::fmt::Write as _;
+use std::io;
 
 use zeroize::Zeroizing;
 
@@ -8,7 +9,7 @@ use crate::ctap::{Cancel, Wait};
 use crate::secret::Pin;
 
 use super::prompt::Keyboard;
-use super::streams::{harmless, result, talk};
+use super::streams::{harmless, result, result_that_counts, talk};
 use super::words::{Tone, pin_note, say, summary_fields};
 use super::{Answer, Block, Event, Face, Problem, Question, Sheet, Summary, Ui};
 
@@ -44,8 +45,8 @@ impl Ui for Plain {
         self.keyboard.as_ref()?.decide(question)
     }
 
-    fn hand_over(&self, summary: &Summary, pin: &Pin) {
-        hand_over(summary, pin);
+    fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
+        hand_over(summary, pin)
     }
 }
 
@@ -68,20 +69,21 @@ impl Face for Plain {
 }
 
 /// Writes the result of an enrolment. The line with the PIN is built in memory that is wiped.
-pub(super) fn hand_over(summary: &Summary, pin: &Pin) {
+pub(super) fn hand_over(summary: &Summary, pin: &Pin) -> io::Result<()> {
     let fields = summary_fields(summary);
     let name = "temporary PIN";
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let gap = width.saturating_sub(name.len());
-    result(&Sheet { object: serde_json::Value::Null, blocks: vec![Block::Fields(fields)] }.text());
+    result_that_counts(&Sheet { object: serde_json::Value::Null, blocks: vec![Block::Fields(fields)] }.text())?;
     let mut line = Zeroizing::new(String::with_capacity(256));
     for part in [name, ": ", &" ".repeat(gap), pin.expose(), "\n"] {
         line.push_str(part);
     }
-    result(&line);
+    result_that_counts(&line)?;
     for note in pin_note(summary) {
         talk(&format!("{note}\n"));
     }
+    Ok(())
 }
 
 /// An error as it is shown: the sentence with its code, a blank line, the next step.

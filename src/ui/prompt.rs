@@ -24,12 +24,12 @@ impl Keyboard {
         Self { term: Term::stderr(), cancel }
     }
 
-    /// Asks for yes or no. Only a plain yes is one.
+    /// Asks for yes or no. Only a plain yes is one; a keyboard that has gone away says no. `None` only on a stop request.
     pub(super) fn decide(&self, question: &Question) -> Option<Answer> {
         let text = super::streams::harmless(&question.text());
         loop {
             talk(&format!("{text} [y/N] "));
-            let typed = self.line(true)?;
+            let Some(typed) = self.line(true) else { return (!self.cancel.requested()).then_some(Answer::No) };
             match typed.trim().to_lowercase().as_str() {
                 "y" | "yes" => return Some(Answer::Yes),
                 "" | "n" | "no" => return Some(Answer::No),

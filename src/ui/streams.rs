@@ -1,12 +1,18 @@
-//! The two streams of the program: results go to one, talk to the other. A reader that has gone away is no error.
+//! The two streams of the program: results go to one, talk to the other. A reader that has gone away is an error only where
+//! a PIN is handed over.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// Writes a result to standard output. The text ends with a line break, so that nothing of it stays in a buffer.
 pub(super) fn result(text: &str) {
+    let _ = result_that_counts(text);
+}
+
+/// As [`result`], and says whether it got there.
+pub(super) fn result_that_counts(text: &str) -> io::Result<()> {
     let mut stream = io::stdout().lock();
-    let _ = stream.write_all(text.as_bytes());
-    let _ = stream.flush();
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
 }
 
 /// Writes talk to standard error.

@@ -2,6 +2,7 @@
 //! window. The only place that knows indicatif.
 
 use std::fmt;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,13 +124,13 @@ impl Ui for Terminal {
         self.keyboard.decide(question)
     }
 
-    fn hand_over(&self, summary: &Summary, pin: &Pin) {
+    fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
         let mut stage = self.stage();
         stage.clear();
         stage.underneath = None;
         drop(stage);
         talk("\n");
-        hand_over(summary, pin);
+        hand_over(summary, pin)
     }
 }
 

@@ -12,6 +12,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod between;
+mod deaths;
 mod ends;
 mod good;
 mod journal;
+mod links;
+mod undo;

@@ -110,6 +110,17 @@ impl World {
         hands: impl Hands + 'static,
         ledger: &mut dyn Ledger,
     ) -> Result<Summary, EnrolError> {
+        self.with(face, hands, ledger, |enrolment| enrolment.run(order))
+    }
+
+    /// Anything that an enrolment can do, as a process would do it.
+    pub fn with<T>(
+        &self,
+        face: &Arc<ScriptedFace>,
+        hands: impl Hands + 'static,
+        ledger: &mut dyn Ledger,
+        act: impl FnOnce(&mut Enrolment<'_>) -> T,
+    ) -> T {
         let profile = Profile::from_toml(&self.tenant.profile_toml()).unwrap();
         let tools = Tools { clock: self.shared(), rng: generators()(), on_pause: Box::new(|_| {}) };
         let mut provider = Entra::new(profile, None, tools).unwrap();
@@ -133,7 +144,7 @@ impl World {
             tenant: "contoso.example".into(),
             operator: "test".into(),
         };
-        enrolment.run(order)
+        act(&mut enrolment)
     }
 
     /// Ids of Adele's passkeys in the tenant.
