@@ -62,6 +62,12 @@ pub fn generators() -> GeneratorSource {
     Arc::new(|| -> Generator { Box::new(UnwrapErr(SysRng)) })
 }
 
+/// A directory in memory where there is one: the tables flush thousands of rows, and what a disk does with them is tested
+/// with real processes.
+fn place() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Takes the key out and puts it back, a second each.
 pub fn helpful(sight: &Sight) -> Vec<(Duration, Move)> {
     let step = Duration::from_secs(1);
@@ -78,7 +84,7 @@ impl World {
         desk.put(0, &key);
         let tenant =
             TrainingTenant::start("127.0.0.1:0", Script::default(), shared, generators()(), Box::new(StrictJudge)).unwrap();
-        Self { clock, tenant, desk, key, dir: tempfile::tempdir().unwrap(), cancel: Cancel::new() }
+        Self { clock, tenant, desk, key, dir: place(), cancel: Cancel::new() }
     }
 
     /// A second key of the same model.
