@@ -328,6 +328,21 @@ fn the_favourite_protocol_may_be_broken() {
     assert_eq!(bench.key.history().iter().filter(|row| row.command == 6 && row.subcommand == Some(2)).count(), 2);
 }
 
+/// A status of zero without the deed: what getInfo shows afterwards is what counts.
+#[test]
+fn a_key_that_lies_is_found_out() {
+    let bench = Bench::new(&Model::STANDARD);
+    let mut state = bench.pinned("24681357");
+    bench.key.fault(Fault::first(0x0D, Mishap::Status(0)));
+    let token = state.token_for_config().unwrap();
+    let Failed { mut state, error } = state.seal(token).unwrap_err();
+    assert_eq!(error, CtapError::NotForced);
+    let token = state.token_for_config().unwrap();
+    let SealOutcome::Sealed(sealed) = state.seal(token).unwrap() else { panic!("this time it did it") };
+    bench.key.fault(Fault { command: 0x06, subcommand: Some(4), nth: 1, mishap: Mishap::Status(0) });
+    assert_eq!(sealed.replace_pin(pin("97531864")).unwrap_err().error, CtapError::StillForced);
+}
+
 #[test]
 fn resets() {
     let bench = Bench::new(&Model::STANDARD);

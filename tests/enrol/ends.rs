@@ -177,6 +177,17 @@ fn cases() -> Vec<Case> {
             ..Case::default()
         },
         Case {
+            name: "the key says that it forces a change and does not, nobody agrees",
+            setup: |world, _| {
+                let lie = keywright::simulator::key::Mishap::Status(0);
+                world.key.fault(keywright::simulator::key::Fault::first(0x0D, lie));
+            },
+            code: "consent/unforced-pin",
+            exit: Exit::Person,
+            left: Left::NoPasskey,
+            ..Case::default()
+        },
+        Case {
             name: "used key, nobody agrees",
             used: true,
             code: "consent/erase",
