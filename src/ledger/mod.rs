@@ -116,7 +116,7 @@ pub enum Intent {
     },
     /// A credential that will not be used is about to be deleted from the key.
     DeleteCredential {
-        /// Which one; `None` for every credential of the job's relying party and user handle.
+        /// Which one; `None` for every credential of the job's relying party.
         credential_id: Option<CredentialId>,
     },
     /// The PIN will be shown, printed or sealed for somebody.

@@ -81,3 +81,21 @@ fn no_form_of_the_pin_while_the_job_is_open() {
         }
     }
 }
+
+/// A pipe that nobody reads, a disk that is full: what could not be handed over is not destroyed.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pin_that_could_not_be_written_is_kept() {
+    for extra in [&[][..], &["--json"]] {
+        let station = Station::new();
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = station.command(&[&["enroll", crate::support::world::ADELE], extra].concat()).stdout(full).output().unwrap();
+        assert_eq!(run.status.code(), Some(1), "{}", String::from_utf8_lossy(&run.stderr));
+        let again = station.enroll(&["--json"]);
+        let results = results(&again.stdout);
+        let result = &results[0]["result"];
+        assert!(station.key().pin_is(result["temporaryPin"].as_str().unwrap()));
+        assert_eq!(result["secondCopy"], true);
+        assert_eq!(station.tenant.passkeys(crate::support::world::ADELE).len(), 1);
+    }
+}
