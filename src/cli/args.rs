@@ -42,7 +42,7 @@ pub(super) struct Common {
         default_missing_value = "all"
     )]
     pub(super) simulate: Option<Part>,
-    /// Which key: its serial number, or part of its path, port or reader name
+    /// Which key: its serial number, AAGUID, path, port or reader (a part will do), or `touch`
     #[arg(long, value_name = "SELECTOR", env = "KEYWRIGHT_KEY", hide_env_values = true, global = true)]
     pub(super) key: Option<String>,
     /// The ledger's file

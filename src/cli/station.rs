@@ -15,7 +15,7 @@ use rand::rngs::SysRng;
 use crate::clock::{SharedClock, SystemClock};
 use crate::ctap::discover::SystemBus;
 use crate::ctap::{Bus, Cancel};
-use crate::enroll::Desk;
+use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
 use crate::identity::entra::{Entra, Profile, Tools};
 use crate::ledger::sqlite::SqliteLedger;
@@ -108,7 +108,8 @@ impl Station {
             generators: Arc::new(Self::generator),
             cancel: self.cancel.clone(),
             patience: if hands { PATIENCE } else { UNATTENDED },
-            selector: self.settings.key.clone(),
+            selector: self.settings.key.as_deref().map(Selector::from),
+            attended: self.face.has_person(),
         }
     }
 

@@ -195,6 +195,7 @@ advice! {
     PIN_EXISTS: "key/pin-exists", Key, "The key has a PIN already.", "Change it with `keywright keys pin change`, or reset the key first.";
     PIN_MISSING: "key/pin-missing", Key, "The key has no PIN yet.", "Set one with `keywright keys pin set`.";
     RESET_LINK: "key/reset-link", Key, "The key cannot be reset over this kind of link.", "Plug the key into a USB port, or use the link that `keywright keys info` names, then run the command again.";
+    NO_SELECTION: "key/no-selection", Key, "The key cannot be selected by touch.", "Name it with --key: its serial number, or its path, port or reader as `keywright keys list` shows them.";
     CHANGE_FORCED: "key/pin-change-forced", Key, "The key wants its PIN changed before anything else.", "Change the PIN with `keywright keys pin change`; the PIN itself is not wrong.";
     RESET_WINDOW_MISSED: "key/reset-window-missed", Key, "The reset came too late after the key was plugged in.", "Take the key out, put it back and answer at once: the key accepts a reset for a few seconds only.";
     OTHER_RELYING_PARTY: "key/other-relying-party", Failed, "The permission of the PIN is for another relying party than the request.", "Run the command again with -vv and report the output: this is a fault of keywright.";
@@ -211,6 +212,7 @@ impl Advised for CtapError {
             Self::Unsupported(Feature::FirstPin) => &PIN_EXISTS,
             Self::Unsupported(Feature::SetPin) => &PIN_MISSING,
             Self::Unsupported(Feature::ResetOver(_)) => &RESET_LINK,
+            Self::Unsupported(Feature::Selection) => &NO_SELECTION,
             Self::Unsupported(_) => &UNSUPPORTED,
             Self::ChangeForced => &CHANGE_FORCED,
             Self::ResetWindowMissed => &RESET_WINDOW_MISSED,

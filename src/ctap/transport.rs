@@ -77,7 +77,10 @@ impl Wait {
 
 /// A request to stop, shared between the one who asks and the exchange that obeys.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    above: Option<Arc<Self>>,
+}
 
 impl Cancel {
     /// Not requested yet.
@@ -87,12 +90,18 @@ impl Cancel {
 
     /// Requests the stop. The exchange ends with [`LinkError::Cancelled`] or status 0x2D.
     pub fn request(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.asked.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a stop was requested.
+    /// Whether a stop was requested, here or above.
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst) || self.above.as_ref().is_some_and(|above| above.requested())
+    }
+
+    /// A request for a part of the work: this one stops the part as well, the part's stops nothing else.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { asked: Arc::default(), above: Some(Arc::new(self.clone())) }
     }
 }
 
@@ -282,5 +291,20 @@ impl Advised for LinkError {
             Self::Refused(_) => &REFUSED,
             Self::System(_) => &SYSTEM,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_reaches_the_parts_and_not_the_whole() {
+        let whole = Cancel::new();
+        let (one, other) = (whole.part(), whole.part());
+        one.request();
+        assert_eq!((whole.requested(), one.requested(), other.requested()), (false, true, false));
+        whole.request();
+        assert!(other.requested() && other.part().requested());
     }
 }

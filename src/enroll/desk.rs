@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand::CryptoRng;
 
 use super::EnrolError;
+use super::choice::Selector;
 use crate::clock::SharedClock;
 use crate::ctap::{Authenticator, Bus, Cancel, CtapError, Link, LinkError, Tools, Wait};
 use crate::ui::{Event, Ui};
@@ -36,8 +37,10 @@ pub struct Desk<'a> {
     pub cancel: Cancel,
     /// How long to wait for hands.
     pub patience: Duration,
-    /// Which key is meant: a part of its serial, path, reader, port or product; `None` if it is the only one.
-    pub selector: Option<String>,
+    /// Which key is meant; `None` for the only one.
+    pub selector: Option<Selector>,
+    /// Somebody is there: where several keys could be meant, a touch decides.
+    pub attended: bool,
 }
 
 impl fmt::Debug for Desk<'_> {
@@ -97,7 +100,8 @@ impl Desk<'_> {
     /// Finds the one key that is meant, waiting for it if none is there.
     ///
     /// # Errors
-    /// [`EnrolError::NoKey`], [`EnrolError::SeveralKeys`], or what opening it said.
+    /// [`EnrolError::NoKey`], [`EnrolError::NoSuchKey`], [`EnrolError::SeveralKeys`], [`EnrolError::NoTouch`], or what
+    /// opening it said.
     pub fn find_key(&mut self) -> Result<Authenticator, EnrolError> {
         let mut links = self.bus.links()?;
         if links.is_empty() {
@@ -110,47 +114,9 @@ impl Desk<'_> {
                 }
                 links = self.bus.links()?;
             }
-            let link = self.choose(links)?;
-            return Ok(self.open_settling(&link)?);
         }
-        let link = self.choose(links)?;
-        Ok(self.open(&link)?)
+        self.choose(links)
     }
-
-    /// The links that the selector means; a serial number that only the key itself knows is asked for.
-    fn choose(&mut self, links: Vec<Link>) -> Result<Link, EnrolError> {
-        let mut fitting = match self.selector.clone() {
-            None => links,
-            Some(selector) => {
-                let by_name: Vec<Link> = links.iter().filter(|link| named(link, &selector)).cloned().collect();
-                if by_name.is_empty() {
-                    links.into_iter().filter(|link| self.has_serial(link, &selector)).collect()
-                } else {
-                    by_name
-                }
-            }
-        };
-        match (fitting.pop(), fitting.len()) {
-            (Some(link), 0) => Ok(link),
-            (None, _) => Err(EnrolError::NoKey),
-            (Some(last), others) => {
-                let keys = fitting.iter().chain([&last]).map(link_line).collect();
-                self.tell(&Event::TooManyKeys { keys });
-                Err(EnrolError::SeveralKeys(others.saturating_add(1)))
-            }
-        }
-    }
-
-    fn has_serial(&mut self, link: &Link, selector: &str) -> bool {
-        let identity = self.open(link).and_then(|mut key| key.identity());
-        identity.is_ok_and(|identity| identity.shown_serial().is_some_and(|serial| serial.eq_ignore_ascii_case(selector)))
-    }
-}
-
-fn named(link: &Link, selector: &str) -> bool {
-    let wanted = selector.to_lowercase();
-    let names = [Some(&link.path), link.usb_serial.as_ref(), link.port.as_ref(), link.product.as_ref()];
-    names.into_iter().flatten().any(|name| name.to_lowercase().contains(&wanted))
 }
 
 /// A link as one line for a person.

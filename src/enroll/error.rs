@@ -34,6 +34,9 @@ pub enum EnrolError {
     /// No key was put in.
     #[error("no FIDO2 key is there")]
     NoKey,
+    /// Keys are there, but not the one that was named.
+    #[error("no key that is there is {0}")]
+    NoSuchKey(String),
     /// More than one key, and none was named.
     #[error("{0} keys are there and none was chosen")]
     SeveralKeys(usize),
@@ -131,7 +134,8 @@ impl EnrolError {
 
 advice! {
     NO_KEY: "key/none", Key, "No FIDO2 key is there.", "Put a key into the port or on the reader and run the command again.";
-    SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key.";
+    NO_SUCH_KEY: "key/no-such-key", Key, "None of the keys that are there is the one that --key names.", "Look at `keywright keys list` for serial numbers, paths, ports and AAGUIDs, or put the key in.";
+    SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key; `--key touch` takes the one that is touched.";
     POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
     UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
     ERASE_CONSENT: "consent/erase", Person, "The key would lose what it holds and nobody agreed to that.", "Run the command in a terminal and answer the question, or add --yes if its content may go.";
@@ -163,6 +167,7 @@ impl Advised for EnrolError {
             Self::PinRule(error) => error.advice(),
             Self::Attestation(error) => error.advice(),
             Self::NoKey => &NO_KEY,
+            Self::NoSuchKey(_) => &NO_SUCH_KEY,
             Self::SeveralKeys(_) => &SEVERAL_KEYS,
             Self::Policy(_) => &POLICY,
             Self::Unsuitable(_) => &UNSUITABLE,

@@ -1,5 +1,6 @@
 //! The heart: one enrolment from the box to the tenant. Imports traits, never an adapter.
 
+mod choice;
 mod consent;
 mod desk;
 mod error;
@@ -12,6 +13,7 @@ mod resume;
 mod stages;
 mod tenant;
 
+pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};
 pub use error::{ALL, EnrolError};

@@ -11,8 +11,14 @@ use super::error::EnrolError;
 use crate::ctap::{Authenticator, Change, CtapError, KeyIdentity, Link, LinkKind, Look, PowerCycle, Sameness};
 use crate::ui::{Answer, Event, Question};
 
-/// The spec's reset window. Older YubiKeys have five seconds, so people are told five.
-const WINDOW: Duration = Duration::from_secs(5);
+/// What people are told, since every model has it.
+const TOLD: Duration = Duration::from_secs(5);
+/// The reset window of the specification (CTAP 2.3 section 6.6).
+const WINDOW: Duration = Duration::from_secs(10);
+/// That of YubiKeys before firmware 5.5.2 (Yubico's SDK documentation).
+const OLD_WINDOW: Duration = Duration::from_secs(5);
+/// USB vendor id of Yubico, on whose keys the version of the link is the firmware's.
+const YUBICO: u16 = 0x1050;
 /// A window that was missed gives a new chance this often.
 const CHANCES: u8 = 3;
 
@@ -68,14 +74,19 @@ fn power_up(desk: &mut Desk<'_>, mut key: Authenticator, identity: &KeyIdentity)
     if link.kind == LinkKind::SmartCard && key.power_cycle()? == PowerCycle::Done {
         return same(desk, key, &out, Look::Replug);
     }
+    let (window, long) = (window(&link, key.facts().version), key.info().long_touch_for_reset());
     drop(key);
     let reader = link.kind != LinkKind::Usb;
     desk.tell(&Event::RemoveKey { reader });
     wait_for_removal(desk, &link)?;
-    desk.tell(&Event::ReturnKey { reader, window: WINDOW });
-    let back = wait_for_return(desk, link.kind)?;
-    let key = desk.open_settling(&back)?;
-    same(desk, key, &out, Look::Replug)
+    desk.tell(&Event::ReturnKey { reader, window: TOLD, long });
+    wait_for_return(desk, &link, &out, window)
+}
+
+/// How long after its arrival the key accepts a reset.
+fn window(link: &Link, version: Option<(u8, u8, u8)>) -> Duration {
+    let old = link.vendor_id == Some(YUBICO) && version.is_some_and(|version| version < (5, 5, 2));
+    if old { OLD_WINDOW } else { WINDOW }
 }
 
 fn wait_for_removal(desk: &mut Desk<'_>, link: &Link) -> Result<(), EnrolError> {
@@ -93,19 +104,45 @@ fn wait_for_removal(desk: &mut Desk<'_>, link: &Link) -> Result<(), EnrolError> 
     }
 }
 
-fn wait_for_return(desk: &mut Desk<'_>, kind: LinkKind) -> Result<Link, EnrolError> {
+/// Waits for the key to come back. Another key in its place ends the wait; another key in another place, where somebody
+/// else may be at work, does not.
+fn wait_for_return(
+    desk: &mut Desk<'_>,
+    before: &Link,
+    identity: &KeyIdentity,
+    window: Duration,
+) -> Result<Authenticator, EnrolError> {
     let until = desk.clock.monotonic().saturating_add(desk.patience);
     loop {
         let left = until.saturating_sub(desk.clock.monotonic());
         if left.is_zero() {
             return Err(EnrolError::NotReturned);
         }
-        match desk.bus.wait(left, &desk.cancel)? {
-            Some(Change::Arrived { link, .. }) if link.kind == kind => return Ok(link),
-            Some(_) => {}
+        let (link, at) = match desk.bus.wait(left, &desk.cancel)? {
+            Some(Change::Arrived { link, at }) if could_be(&link, before) => (link, at),
+            Some(_) => continue,
             None => return Err(EnrolError::NotReturned),
+        };
+        let key = desk.open_settling(&link).map_err(EnrolError::from).and_then(|key| same(desk, key, identity, Look::Replug));
+        match key {
+            Err(error) if link.port != before.port => {
+                desk.notice(format!("{} is not the key that is waited for: {error}", link_line(&link)));
+            }
+            Err(error) => return Err(error),
+            Ok(key) => {
+                let passed = desk.clock.monotonic().saturating_sub(at);
+                desk.tell(&Event::KeyBack { left: window.saturating_sub(passed) });
+                return Ok(key);
+            }
         }
     }
+}
+
+/// Whether to look at what came: whatever is in the key's own place, and elsewhere a USB key that the system does not tell
+/// from it. A card in another reader is left alone, since asking it would disturb whoever works there.
+fn could_be(link: &Link, before: &Link) -> bool {
+    let alike = (link.vendor_id, link.product_id, &link.usb_serial) == (before.vendor_id, before.product_id, &before.usb_serial);
+    link.kind == before.kind && (link.port == before.port || (link.kind == LinkKind::Usb && alike))
 }
 
 /// Lets only the same key pass: the ladder decides, a person where it cannot.

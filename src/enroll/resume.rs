@@ -93,7 +93,7 @@ impl Enrolment<'_> {
 
     /// Finds the job's key. Where no serial number proves it, a temporary PIN that works does.
     pub(super) fn found_key(&mut self, work: &Work) -> Result<Found, EnrolError> {
-        let mut key = self.desk.find_key()?;
+        let mut key = self.desk.find_key_again(&work.order.key)?;
         if let Sameness::Different(rung) = key.identity()?.compare(&work.order.key, Look::Later) {
             return Err(EnrolError::WrongKey(Some(rung)));
         }

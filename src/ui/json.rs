@@ -123,10 +123,10 @@ mod tests {
 
     #[test]
     fn every_line_is_one_versioned_object() {
-        let event = Event::ReturnKey { reader: true, window: Duration::from_secs(10) };
+        let event = Event::ReturnKey { reader: true, window: Duration::from_secs(10), long: false };
         assert_eq!(
             read(&line::<Value>(Body::Event(&event))),
-            json!({"v": 1, "event": "return-key", "reader": true, "window": 10})
+            json!({"v": 1, "event": "return-key", "reader": true, "window": 10, "long": false})
         );
         assert_eq!(read(&line::<Value>(Body::Event(&Event::KeyIdle))), json!({"v": 1, "event": "key-idle"}));
         assert_eq!(read(&line(Body::Result { result: json!({"a": 1}) })), json!({"v": 1, "result": {"a": 1}}));

@@ -60,6 +60,11 @@ pub enum Event {
         /// What is there, one line a key.
         keys: Vec<String>,
     },
+    /// More than one key is there: touch the one that is meant.
+    ChooseKey {
+        /// The keys that wait for a touch, one line a key.
+        keys: Vec<String>,
+    },
     /// A key was found.
     KeyFound {
         /// Product or model.
@@ -95,9 +100,17 @@ pub enum Event {
     ReturnKey {
         /// True on a reader.
         reader: bool,
-        /// Seconds from arrival in which the reset must be asked for.
+        /// Seconds from arrival in which the reset must be asked for; every model gives at least these.
         #[serde(serialize_with = "seconds")]
         window: Duration,
+        /// The touch that follows has to be held for five seconds (long-touch reset).
+        long: bool,
+    },
+    /// The same key is back: its reset window is running.
+    KeyBack {
+        /// Seconds that are left of the window of this model, counted from the arrival.
+        #[serde(serialize_with = "seconds")]
+        left: Duration,
     },
     /// The key came back too late for its reset window or was refused; a new chance is given.
     NewChance {

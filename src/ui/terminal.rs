@@ -35,7 +35,7 @@ struct Stage {
     spinner: Option<ProgressBar>,
     /// What goes on when the key wants nothing.
     underneath: Option<String>,
-    /// The reset window that opens when the key is back.
+    /// The reset window that is counted down on the last line.
     window: Option<Duration>,
 }
 
@@ -60,7 +60,18 @@ impl Stage {
     /// Puts a sentence on the last line, with the seconds that are left when there is a limit.
     fn spin(&mut self, sentence: String, act: bool, limit: Option<Duration>) {
         self.clear();
-        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        self.write(&ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()), sentence, act, limit);
+    }
+
+    /// Puts another sentence there while the countdown goes on.
+    fn spin_on(&mut self, sentence: String, act: bool, limit: Duration) {
+        match self.spinner.clone() {
+            Some(spinner) => self.write(&spinner, sentence, act, Some(limit)),
+            None => self.spin(sentence, act, None),
+        }
+    }
+
+    fn write(&mut self, spinner: &ProgressBar, sentence: String, act: bool, limit: Option<Duration>) {
         let colour = if act { "{spinner:.yellow} {msg:.bold}" } else { "{spinner:.cyan} {msg}" };
         let template = if limit.is_some() { format!("{colour} {{left}}") } else { colour.to_owned() };
         // The templates above are fixed; should one be refused, the plain spinner says the same.
@@ -72,7 +83,7 @@ impl Stage {
         spinner.set_style(style.with_key("left", left));
         spinner.set_message(sentence);
         spinner.enable_steady_tick(TICK);
-        self.spinner = Some(spinner);
+        self.spinner = Some(spinner.clone());
     }
 
     fn line(&mut self, text: &str) {
@@ -85,10 +96,13 @@ impl Stage {
     fn tell(&mut self, event: &Event) {
         let (tone, sentence) = say(event);
         match event {
-            Event::ReturnKey { window, .. } => self.window = Some(*window),
-            Event::RemoveKey { .. } => self.window = None,
-            Event::StepBegins { .. } => self.underneath = Some(sentence.clone()),
-            _ => {}
+            Event::KeyBack { left } => self.window = Some(*left),
+            Event::KeyWaits { wait: Wait::Touch, .. } | Event::Notice { .. } => {}
+            Event::StepBegins { .. } => {
+                self.window = None;
+                self.underneath = Some(sentence.clone());
+            }
+            _ => self.window = None,
         }
         match tone {
             Tone::Idle => match self.underneath.clone() {
@@ -96,12 +110,14 @@ impl Stage {
                 None => self.clear(),
             },
             Tone::Busy | Tone::Act => {
-                let limit = match event {
-                    Event::KeyWaits { wait: Wait::Touch, .. } => self.window.take(),
-                    Event::TenantWaits { delay } => Some(*delay),
-                    _ => None,
-                };
-                self.spin(sentence, tone == Tone::Act, limit);
+                let act = tone == Tone::Act;
+                match (event, self.window) {
+                    (Event::KeyWaits { .. }, Some(left)) => self.spin_on(sentence, act, left),
+                    (Event::KeyBack { left: limit } | Event::TenantWaits { delay: limit }, _) => {
+                        self.spin(sentence, act, Some(*limit));
+                    }
+                    _ => self.spin(sentence, act, None),
+                }
             }
             Tone::Done => {
                 self.clear();

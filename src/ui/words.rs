@@ -35,16 +35,17 @@ fn put(event: &Event) -> (Tone, String) {
         Event::TooManyKeys { keys } => {
             (Tone::Act, format!("More than one key is there: leave only the one that is meant ({}).", keys.join("; ")))
         }
+        Event::ChooseKey { keys } => {
+            (Tone::Act, format!("Touch the key that is meant ({}).", keys.join("; ")))
+        }
         Event::KeyFound { name, serial, aaguid } => (Tone::Done, found(name, serial.as_deref(), aaguid)),
         Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
         Event::StepDone { note, .. } => (Tone::Done, sentence(note)),
         Event::Found { finding } => judge(finding),
         Event::RemoveKey { reader: false } => (Tone::Act, "Take the key out.".into()),
         Event::RemoveKey { reader: true } => (Tone::Act, "Take the key off the reader.".into()),
-        Event::ReturnKey { reader, window } => {
-            let place = if *reader { "Put the same key back on the reader" } else { "Put the same key back in" };
-            (Tone::Act, format!("{place}, then touch it within {} seconds when it blinks.", window.as_secs()))
-        }
+        Event::ReturnKey { reader, window, long } => (Tone::Act, put_back(*reader, window.as_secs(), *long)),
+        Event::KeyBack { .. } => (Tone::Busy, "The key is back: asking it for the reset.".into()),
         Event::NewChance { reason } => (Tone::Warn, sentence(reason)),
         Event::KeyWaits { wait: Wait::Touch, long: false } => (Tone::Act, "Touch the key now.".into()),
         Event::KeyWaits { wait: Wait::Touch, long: true } => (Tone::Act, "Press the key and hold it for 5 seconds.".into()),
@@ -58,6 +59,15 @@ fn put(event: &Event) -> (Tone, String) {
             (Tone::Note, format!("Going on with job {job} for {upn}, which stopped at: {state}."))
         }
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
+    }
+}
+
+fn put_back(reader: bool, window: u64, long: bool) -> String {
+    let place = if reader { "Put the same key back on the reader" } else { "Put the same key back in" };
+    if long {
+        format!("{place}. When it blinks, press it within {window} seconds and hold it for 5.")
+    } else {
+        format!("{place}, then touch it within {window} seconds when it blinks.")
     }
 }
 

@@ -80,7 +80,7 @@ fn keys_are_listed_and_shown() {
     let info = place.run(&["--simulate", "keys", "info", "--json"]).done().last();
     assert_eq!(info["result"]["info"]["aaguid"], key["aaguid"]);
     place.run(&["--simulate", "--key", "20260001", "keys", "info"]).done();
-    place.run(&["--simulate", "--key", "elsewhere", "keys", "info"]).failed("key/none", 5);
+    place.run(&["--simulate", "--key", "elsewhere", "keys", "info"]).failed("key/no-such-key", 5);
 }
 
 /// On a machine with a key in a port this sees the key; without one it says what to do.

@@ -13,9 +13,11 @@
 mod support;
 
 mod between;
+mod choosing;
 mod deaths;
 mod ends;
 mod good;
 mod journal;
 mod links;
+mod together;
 mod undo;

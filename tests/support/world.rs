@@ -141,6 +141,7 @@ impl World {
             cancel: self.cancel.clone(),
             patience: Duration::from_mins(2),
             selector: None,
+            attended: false,
         };
         let mut enrolment = Enrolment {
             desk,

@@ -6,6 +6,7 @@ mod credential_management;
 mod get_assertion;
 mod make_credential;
 mod reset;
+mod selection;
 
 pub use client_pin::PinRetries;
 pub use config::{MinPinLength, Setting};

@@ -1,4 +1,4 @@
-//! authenticatorReset and authenticatorSelection (CTAP 2.3 sections 6.6 and 6.9).
+//! authenticatorReset (CTAP 2.3 section 6.6).
 
 use std::time::Duration;
 
@@ -27,17 +27,5 @@ impl Authenticator {
         self.proven = None;
         self.refresh()?;
         Ok(())
-    }
-
-    /// Waits for a touch, so that a person can say which of several keys is meant.
-    ///
-    /// # Errors
-    /// [`CtapError::Unsupported`] before CTAP 2.1.
-    pub fn selection(&mut self) -> Result<(), CtapError> {
-        let old = ["U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE"];
-        if self.info().versions.iter().all(|version| old.contains(&version.as_str())) {
-            return Err(CtapError::Unsupported(Feature::Selection));
-        }
-        self.call(Command::Selection, &Map::new(), TOUCH).map(|_| ())
     }
 }
