@@ -36,7 +36,7 @@ impl Desk<'_> {
         let (fitting, by_touch) = match self.selector.clone() {
             None => (links, false),
             Some(Selector::Touch) => (links, true),
-            Some(Selector::Named(name)) => (self.named(links, &name)?, false),
+            Some(Selector::Named(name)) => (self.named(&links, &name)?, false),
         };
         match fitting.as_slice() {
             [] => Err(EnrolError::NoKey),
@@ -69,7 +69,7 @@ impl Desk<'_> {
 
     /// The links that a name means. A whole name goes before a part of one, and what only the key itself can tell is asked
     /// of it before a part of some other name is taken for it.
-    fn named(&mut self, links: Vec<Link>, name: &str) -> Result<Vec<Link>, EnrolError> {
+    fn named(&mut self, links: &[Link], name: &str) -> Result<Vec<Link>, EnrolError> {
         let by = |fits: fn(&str, &str) -> bool| -> Vec<Link> {
             let wanted = name.to_lowercase();
             links.iter().filter(|link| names(link).any(|name| fits(&name.to_lowercase(), &wanted))).cloned().collect()
@@ -84,7 +84,7 @@ impl Desk<'_> {
         }
         let mut failure = None;
         let mut asked = Vec::new();
-        for link in &links {
+        for link in links {
             match self.is_its_own(link, name) {
                 Ok(true) => asked.push(link.clone()),
                 Ok(false) => {}

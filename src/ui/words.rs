@@ -35,9 +35,7 @@ fn put(event: &Event) -> (Tone, String) {
         Event::TooManyKeys { keys } => {
             (Tone::Act, format!("More than one key is there: leave only the one that is meant ({}).", keys.join("; ")))
         }
-        Event::ChooseKey { keys } => {
-            (Tone::Act, format!("Touch the key that is meant ({}).", keys.join("; ")))
-        }
+        Event::ChooseKey { keys } => (Tone::Act, format!("Touch the key that is meant ({}).", keys.join("; "))),
         Event::KeyFound { name, serial, aaguid } => (Tone::Done, found(name, serial.as_deref(), aaguid)),
         Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
         Event::StepDone { note, .. } => (Tone::Done, sentence(note)),

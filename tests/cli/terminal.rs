@@ -79,7 +79,7 @@ fn a_person_is_asked_and_led() {
     session.sees("Take the key out.");
     session.sees("Put the same key back in");
     session.sees("Touch the key now.");
-    session.sees("(4 s)");
+    session.sees("(9 s)");
     assert!(session.ends(0).contains("is wiped"));
 
     let mut session = Session::start(&place, "--simulate keys pin set", "0").unwrap();

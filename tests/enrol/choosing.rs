@@ -21,6 +21,7 @@ struct Several {
     clock: SharedClock,
     desk: key::Desk,
     keys: Vec<TrainingKey>,
+    ports: Vec<String>,
     face: Arc<ScriptedFace>,
     cancel: Cancel,
 }
@@ -33,20 +34,25 @@ impl Several {
 
     fn by(clock: SharedClock, keys: &[(&Model, Touch)], on_reader: usize) -> Self {
         let desk = key::Desk::new(Arc::clone(&clock));
-        let make = |(place, (model, touch)): (usize, &(&Model, Touch))| {
-            let serial = 31_415_900 + u32::try_from(place).unwrap();
+        let ports: Vec<String> = (1..=keys.len())
+            .map(|number| {
+                if number.saturating_add(on_reader) > keys.len() {
+                    format!("ACME Reader {number:02}")
+                } else {
+                    format!("1-{number}")
+                }
+            })
+            .collect();
+        let make = |(((model, touch), port), serial): ((&(&Model, Touch), &String), u32)| {
             let blueprint =
                 Blueprint { model: (*model).clone(), serial, clock: Arc::clone(&clock), rng: generators()(), memory: None };
             let key = TrainingKey::new(blueprint).unwrap();
             key.set_touch(*touch);
-            let usb = place + on_reader < keys.len();
-            let name = if usb { format!("1-{}", place + 1) } else { format!("ACME Reader 0{place}") };
-            let place = if usb { desk.add_port(&name) } else { desk.add_reader(&name) };
-            desk.put(place, &key);
+            desk.put(if port.starts_with("1-") { desk.add_port(port) } else { desk.add_reader(port) }, &key);
             key
         };
-        let keys = keys.iter().enumerate().map(make).collect();
-        Self { clock, desk: desk.clone(), keys, face: Arc::default(), cancel: Cancel::new() }
+        let keys = keys.iter().zip(&ports).zip(31_415_900..).map(make).collect();
+        Self { clock, desk: desk.clone(), keys, ports, face: Arc::default(), cancel: Cancel::new() }
     }
 
     /// The place of the key that is found, or the code of the error.
@@ -65,7 +71,7 @@ impl Several {
         let key = desk.find_key().map_err(|error| error.advice().code)?;
         let port = key.link().port.clone().unwrap();
         drop(key);
-        Ok((0..self.keys.len()).find(|place| port == format!("1-{}", place + 1) || port.ends_with(&place.to_string())).unwrap())
+        Ok(self.ports.iter().position(|name| *name == port).unwrap())
     }
 
     /// Command and status of the last exchange.
@@ -76,10 +82,10 @@ impl Several {
 
 #[test]
 fn a_touch_chooses_and_the_others_are_stopped() {
-    let standard = &Model::STANDARD;
-    let old = &Model::CTAP_2_0;
-    // Keys, which of them have a PIN, and the winner; whoever loses is stopped in the command that asked for the touch.
-    let rows: [(&str, &[(&Model, Touch)], &[usize], usize, u8); 6] = [
+    /// Keys, which of them have a PIN, the winner, and the command in which the losers are stopped.
+    type Row<'a> = (&'a str, &'a [(&'a Model, Touch)], &'a [usize], usize, u8);
+    let (standard, old) = (&Model::STANDARD, &Model::CTAP_2_0);
+    let rows: [Row<'_>; 6] = [
         ("the second of two", &[(standard, Touch::Never), (standard, SOON)], &[], 1, 0x0B),
         ("the first of three", &[(standard, SOON), (standard, Touch::Never), (standard, Touch::Never)], &[2], 0, 0x0B),
         ("an old key without a PIN", &[(standard, Touch::Never), (old, SOON)], &[], 1, 0x0B),
@@ -131,7 +137,7 @@ fn keys_that_cannot_take_part_are_left_out() {
     }
     let on_reader = Several::new(&[(&Model::STANDARD, SOON), (&Model::STANDARD, SOON)], 1);
     assert_eq!(on_reader.find(None, true), Ok(0), "what lies on a reader was not touched");
-    assert!(on_reader.face.said().contains("ACME Reader 01"), "{}", on_reader.face.said());
+    assert!(on_reader.face.said().contains("ACME Reader 02"), "{}", on_reader.face.said());
     let none = Several::new(&[(&Model::STANDARD, Touch::AtOnce), (&Model::STANDARD, Touch::AtOnce)], 0);
     assert_eq!(none.find(None, true), Err("key/several"));
     let alone = Several::new(&[(&Model::STANDARD, Touch::AtOnce)], 0);
@@ -189,7 +195,7 @@ fn names() {
         (&long, Ok(3)),
         (&plain, Ok(3)),
         ("long touch", Ok(3)),
-        ("ACME Reader 04", Ok(4)),
+        ("ACME Reader 05", Ok(4)),
         ("acme", Ok(4)),
         (&standard, Err("key/several")),
         ("Training Key", Err("key/several")),

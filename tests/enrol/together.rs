@@ -19,6 +19,7 @@ use crate::support::face::ScriptedFace;
 use crate::support::world::{ADELE, StrictJudge, generators};
 
 const USERS: [&str; 2] = [ADELE, "bert@contoso.example"];
+const PORTS: [&str; 2] = ["1-1", "1-2"];
 
 /// What both threads share.
 struct Shop {
@@ -43,7 +44,7 @@ impl Shop {
             generators: generators(),
             cancel: Cancel::new(),
             patience: Duration::from_secs(20),
-            selector: Some(Selector::Named(format!("1-{}", place + 1))),
+            selector: Some(Selector::Named(PORTS[place].into())),
             attended: false,
         };
         let mut enrolment = Enrolment {
@@ -71,8 +72,8 @@ fn two_keys_two_users_one_ledger() {
     for model in [Model::STANDARD, Model::PORT_ONLY] {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let desk = key::Desk::new(Arc::clone(&clock));
-        let keys = ["1-1", "1-2"].map(|port| {
-            let serial = 31_415_900 + u32::from(port == "1-2");
+        let keys = PORTS.map(|port| {
+            let serial = if port == PORTS[0] { 31_415_900 } else { 31_415_901 };
             let blueprint =
                 Blueprint { model: model.clone(), serial, clock: Arc::clone(&clock), rng: generators()(), memory: None };
             let key = TrainingKey::new(blueprint).unwrap();
