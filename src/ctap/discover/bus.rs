@@ -15,8 +15,8 @@ use crate::ctap::hid::UsbPorts;
 use crate::ctap::nfc::Readers;
 use crate::ctap::{Bus, Cancel, Change, Link, LinkError, Transport};
 
-/// Time between two looks.
-const SLICE: Duration = Duration::from_millis(200);
+/// Time between two looks: with the time to look and to open, a key is spoken to within a quarter of a second.
+const SLICE: Duration = Duration::from_millis(100);
 /// Shortest time between two looks, whatever a place says.
 const SHORTEST_SLICE: Duration = Duration::from_millis(50);
 /// A device that has just appeared gets its permissions from the system a moment later.

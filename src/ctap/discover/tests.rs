@@ -117,7 +117,7 @@ fn waiting() {
     let rows: Vec<Waiting> = vec![
         ("nothing happens", vec![vec![a(1)]], vec![]),
         ("out", vec![vec![a(1)], vec![a(1)], vec![]], vec![removed(a(1))]),
-        ("in", vec![vec![], vec![], vec![a(1)]], vec![arrived(a(1), 200)]),
+        ("in", vec![vec![], vec![], vec![a(1)]], vec![arrived(a(1), 100)]),
         ("out and in", vec![vec![a(1)], vec![], vec![a(2)]], vec![removed(a(1)), arrived(a(2), 0)]),
         ("out and in between two looks", vec![vec![a(1)], vec![a(2)]], vec![removed(a(1)), arrived(a(2), 0)]),
         ("another one in", vec![vec![a(1)], vec![a(1), b()]], vec![arrived(b(), 0)]),
@@ -140,14 +140,14 @@ fn one_key_with_two_interfaces() {
     let inside = |insertion| key(SmartCard, "Yubico YubiKey OTP+FIDO+CCID 00 00", "YubiKey", insertion);
     let rows: Vec<Interfaces> = vec![
         ("its reader goes last", vec![vec![usb(1), inside(1)], vec![inside(1)], vec![inside(1)], vec![]], &["-/dev/hidraw0 0"]),
-        ("its reader comes first", vec![vec![], vec![inside(1)], vec![usb(1), inside(1)]], &["+/dev/hidraw0 200"]),
+        ("its reader comes first", vec![vec![], vec![inside(1)], vec![usb(1), inside(1)]], &["+/dev/hidraw0 100"]),
         ("its reader comes last", vec![vec![], vec![usb(1)], vec![usb(1), inside(1)]], &["+/dev/hidraw0 0"]),
         (
             "out and in",
             vec![vec![usb(1), inside(1)], vec![inside(1)], vec![], vec![inside(2)], vec![usb(2), inside(2)]],
-            &["-/dev/hidraw0 0", "+/dev/hidraw0 400"],
+            &["-/dev/hidraw0 0", "+/dev/hidraw0 200"],
         ),
-        ("only a reader comes", vec![vec![], vec![], vec![inside(1)]], &["+Yubico YubiKey OTP+FIDO+CCID 00 00 200"]),
+        ("only a reader comes", vec![vec![], vec![], vec![inside(1)]], &["+Yubico YubiKey OTP+FIDO+CCID 00 00 100"]),
         ("only a reader goes", vec![vec![inside(1)], vec![inside(1)], vec![]], &["-Yubico YubiKey OTP+FIDO+CCID 00 00 0"]),
     ];
     for (name, looks, expected) in rows {

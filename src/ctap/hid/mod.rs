@@ -4,6 +4,8 @@
 
 mod channel;
 #[cfg(feature = "hid")]
+mod descriptor;
+#[cfg(feature = "hid")]
 mod device;
 mod packet;
 #[cfg(feature = "hid")]

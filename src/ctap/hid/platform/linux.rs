@@ -6,9 +6,56 @@ use std::path::Path;
 
 use hidapi::{HidDevice, HidError};
 
-use crate::ctap::LinkError;
+use crate::ctap::hid::descriptor::is_fido;
+use crate::ctap::hid::device::printable;
+use crate::ctap::{Link, LinkError, LinkKind};
 
 const CLASS: &str = "/sys/class/hidraw";
+
+/// The FIDO devices, from the few files of sysfs that tell. The driver's own look reads every attribute of every device up to the
+/// root of the tree, hundreds of files for one key.
+pub(in crate::ctap::hid) fn devices() -> Option<Vec<Link>> {
+    let mut names: Vec<_> = fs::read_dir(CLASS).ok()?.filter_map(Result::ok).map(|entry| entry.file_name()).collect();
+    names.sort();
+    Some(names.iter().filter_map(|name| describe(name.to_str()?)).collect())
+}
+
+/// One node, if it is a FIDO device and its description is complete.
+fn describe(name: &str) -> Option<Link> {
+    let device = fs::canonicalize(Path::new(CLASS).join(name).join("device")).ok()?;
+    if !is_fido(&fs::read(device.join("report_descriptor")).ok()?) {
+        return None;
+    }
+    let event = fs::read_to_string(device.join("uevent")).ok()?;
+    let (vendor_id, product_id) = ids(property(&event, "HID_ID")?)?;
+    let port = port_in(&device);
+    let product = port.as_deref().and_then(|port| product_at(&device, port));
+    Some(Link {
+        kind: LinkKind::Usb,
+        path: format!("/dev/{name}"),
+        vendor_id: Some(vendor_id),
+        product_id: Some(product_id),
+        product: printable(product.as_deref().or_else(|| property(&event, "HID_NAME"))),
+        usb_serial: printable(property(&event, "HID_UNIQ")),
+        port,
+    })
+}
+
+fn property<'a>(event: &'a str, name: &str) -> Option<&'a str> {
+    event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Vendor and product from `0003:00001050:00000407`: bus, vendor, product.
+fn ids(text: &str) -> Option<(u16, u16)> {
+    let mut parts = text.split(':').skip(1).map(|part| u32::from_str_radix(part, 16).ok());
+    Some((parts.next()??.try_into().ok()?, parts.next()??.try_into().ok()?))
+}
+
+/// The product text of the USB device at `port`, which is above the HID device in sysfs.
+fn product_at(device: &Path, port: &str) -> Option<String> {
+    let usb = device.ancestors().find(|place| place.file_name().is_some_and(|name| name == port))?;
+    fs::read_to_string(usb.join("product")).ok()
+}
 
 /// Names of the hidraw nodes and what they link to: the target ends in a number that counts up with each insertion.
 pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
@@ -73,6 +120,23 @@ mod tests {
         ];
         for (path, expected) in rows {
             assert_eq!(port_in(Path::new(path)).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn descriptions() {
+        let event =
+            "DRIVER=hid-generic\nHID_ID=0003:00001050:00000407\nHID_NAME=Yubico YubiKey\nHID_PHYS=usb-1/input1\nHID_UNIQ=\n";
+        assert_eq!(property(event, "HID_NAME"), Some("Yubico YubiKey"));
+        assert_eq!(property(event, "HID_UNIQ"), Some(""));
+        assert_eq!(property(event, "HID"), None);
+        for (text, expected) in [
+            ("0003:00001050:00000407", Some((0x1050, 0x0407))),
+            ("0003:00011050:00000407", None),
+            ("0003:1050", None),
+            ("", None),
+        ] {
+            assert_eq!(ids(text), expected, "{text}");
         }
     }
 

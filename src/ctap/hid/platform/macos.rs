@@ -2,7 +2,11 @@
 
 use hidapi::{HidDevice, HidError};
 
-use crate::ctap::LinkError;
+use crate::ctap::{Link, LinkError};
+
+pub(in crate::ctap::hid) fn devices() -> Option<Vec<Link>> {
+    None
+}
 
 pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
     None

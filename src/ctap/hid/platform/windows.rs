@@ -4,7 +4,12 @@
 use hidapi::{HidDevice, HidError};
 
 #[cfg(windows)]
-use crate::ctap::LinkError;
+use crate::ctap::{Link, LinkError};
+
+#[cfg(windows)]
+pub(in crate::ctap::hid) fn devices() -> Option<Vec<Link>> {
+    None
+}
 
 #[cfg(windows)]
 pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
