@@ -99,8 +99,9 @@ fn remedy(error: &CtapError) -> String {
 
 /// How a person gets the right to talk to keys on USB.
 #[cfg(target_os = "linux")]
-const PERMISSION: &str = "Install the udev rules for FIDO keys (`apt-get install libfido2-1`, or `libu2f-udev` on older systems), \
-                          then take the key out and put it back.";
+const PERMISSION: &str = "At a desk, install the udev rules for FIDO keys (`apt-get install libfido2-1`, or `libu2f-udev` on \
+                          older systems); without a desk (SSH, a server, a container), install keywright's \
+                          udev/70-keywright-headless.rules and join the group `keywright`. Then take the key out and put it back.";
 /// How a person gets the right to talk to keys on USB.
 #[cfg(target_os = "windows")]
 const PERMISSION: &str = "Run keywright as administrator: Windows lets nobody else talk to FIDO keys.";
