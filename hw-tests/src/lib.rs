@@ -5,12 +5,14 @@ mod card;
 mod client;
 mod program;
 mod service;
+mod usb;
 
 pub use applet::Applet;
 pub use card::Card;
 pub use client::Client;
 pub use program::{Line, Program, Run};
 pub use service::Service;
+pub use usb::{Keyboard, UsbKey};
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,11 @@
+//! Virtual keys behind the kernel's own HID stack: a device of `/dev/uhid`, or a USB device on a controller without hardware.
+
+mod framing;
+mod gadget;
+mod key;
+mod keyboard;
+mod reports;
+mod uhid;
+
+pub use key::UsbKey;
+pub use keyboard::Keyboard;
