@@ -12,7 +12,7 @@ pub use card::Card;
 pub use client::Client;
 pub use program::{Line, Program, Run};
 pub use service::Service;
-pub use usb::{Keyboard, UsbKey};
+pub use usb::{Keyboard, Trick, UsbKey};
 
 use std::time::{Duration, Instant};
 

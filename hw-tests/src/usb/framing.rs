@@ -76,6 +76,11 @@ impl Framing {
         self.work.is_some()
     }
 
+    /// What is at work is a CTAP2 command.
+    pub(super) fn answers_cbor(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.command == CBOR)
+    }
+
     /// A message has begun and is not complete.
     pub(super) fn expects_more(&self) -> bool {
         self.part.is_some()

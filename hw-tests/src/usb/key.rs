@@ -1,6 +1,7 @@
 //! A virtual key on USB: the training key's engine behind CTAPHID, plugged in and pulled out.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,6 +18,7 @@ use rand::rngs::StdRng;
 use super::framing::{Act, CBOR, Framing, INVALID_COMMAND, WINK};
 use super::gadget::Gadget;
 use super::reports::{Input, Report, Reports};
+use super::trick::Trick;
 use super::uhid::{self, Identity};
 use crate::await_until;
 
@@ -65,6 +67,7 @@ pub struct UsbKey {
     key: TrainingKey,
     desk: Desk,
     place: usize,
+    trick: Option<Trick>,
     presence: Option<Presence>,
 }
 
@@ -123,12 +126,17 @@ impl UsbKey {
         let key = TrainingKey::new(blueprint).unwrap();
         let desk = Desk::new(clock);
         let place = desk.add_port("rig");
-        Self { port: port(identity), key, desk, place, presence: None }
+        Self { port: port(identity), key, desk, place, trick: None, presence: None }
     }
 
     /// The key itself: its finger, its secrets.
     pub fn key(&self) -> &TrainingKey {
         &self.key
+    }
+
+    /// From its next arrival on it plays this trick.
+    pub fn set_trick(&mut self, trick: Trick) {
+        self.trick = Some(trick);
     }
 
     /// In its port?
@@ -179,10 +187,14 @@ impl UsbKey {
 
         let (tell, told) = mpsc::channel();
         let (met, leaving) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
-        let engine = Engine::start(authenticator, tell.clone());
-        let framing = Framing::new(self.key.model().firmware);
-        let out = reports.again();
-        let server = thread::spawn(move || serve(framing, out, &told, &engine));
+        let mut face = Face {
+            framing: Framing::new(self.key.model().firmware),
+            reports: reports.again(),
+            engine: Engine::start(authenticator, tell.clone()),
+            status: 1,
+            trick: self.trick,
+        };
+        let server = thread::spawn(move || face.serve(&told));
         let (source, first, end) = (reports.again(), Arc::clone(&met), Arc::clone(&leaving));
         let reader = thread::spawn(move || listen(source, &tell, &first, &end));
         self.presence = Some(Presence { node, since, met, leaving, reports, reader, server });
@@ -282,46 +294,95 @@ fn listen(mut reports: Reports, tell: &Sender<Heard>, first: &OnceLock<Instant>,
     let _ = tell.send(Heard::Gone);
 }
 
-/// Takes reports, events of the engine and the passing of time, until the key is pulled out.
-fn serve(mut framing: Framing, mut reports: Reports, told: &Receiver<Heard>, engine: &Engine) {
-    let mut status = 1;
-    loop {
-        let pause = if framing.expects_more() { MESSAGE_PAUSE } else { KEEPALIVE };
-        let out: Vec<Report> = match told.recv_timeout(pause) {
-            Ok(Heard::Report(report)) => carry_out(framing.hear(&report), engine, &mut status),
-            Ok(Heard::Waits(wait)) => {
-                status = match wait {
-                    Wait::Working => 1,
-                    Wait::Touch => 2,
-                    Wait::Other(status) => status,
-                };
-                framing.keepalive(status).into_iter().collect()
-            }
-            Ok(Heard::Answer(answer)) => framing.answer(answer.as_deref().map_err(|code| *code)),
-            Err(RecvTimeoutError::Timeout) if framing.at_work() => framing.keepalive(status).into_iter().collect(),
-            Err(RecvTimeoutError::Timeout) => carry_out(framing.time_out(), engine, &mut status),
-            Ok(Heard::Gone) | Err(RecvTimeoutError::Disconnected) => break,
-        };
-        if out.iter().any(|report| reports.write(report).is_err()) {
-            break;
-        }
-    }
-    engine.stop();
+/// The key's face to the host.
+struct Face {
+    framing: Framing,
+    reports: Reports,
+    engine: Engine,
+    /// What the next keepalive says.
+    status: u8,
+    trick: Option<Trick>,
 }
 
-fn carry_out(acts: Vec<Act>, engine: &Engine, status: &mut u8) -> Vec<Report> {
-    let mut out = Vec::new();
-    for act in acts {
-        match act {
-            Act::Send(report) => out.push(report),
-            Act::Start { command, data } => {
-                *status = 1;
-                engine.start_on(command, data);
+impl Face {
+    /// Takes reports, events of the engine and the passing of time, until the key is pulled out.
+    fn serve(&mut self, told: &Receiver<Heard>) {
+        loop {
+            let pause = if self.framing.expects_more() { MESSAGE_PAUSE } else { KEEPALIVE };
+            let out: Vec<Report> = match told.recv_timeout(pause) {
+                Ok(Heard::Report(report)) => {
+                    let acts = self.framing.hear(&report);
+                    self.carry_out(acts)
+                }
+                Ok(Heard::Waits(wait)) => {
+                    self.status = match wait {
+                        Wait::Working => 1,
+                        Wait::Touch => 2,
+                        Wait::Other(status) => status,
+                    };
+                    self.framing.keepalive(self.status).into_iter().collect()
+                }
+                Ok(Heard::Answer(answer)) => self.answer(answer.as_deref().map_err(|code| *code)),
+                Err(RecvTimeoutError::Timeout) if self.framing.at_work() => {
+                    self.framing.keepalive(self.status).into_iter().collect()
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let acts = self.framing.time_out();
+                    self.carry_out(acts)
+                }
+                Ok(Heard::Gone) | Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if self.send(&out).is_err() {
+                break;
             }
-            Act::Stop => engine.stop(),
+        }
+        self.engine.stop();
+    }
+
+    /// One report a millisecond, as a device of full speed does: the kernel holds 64 for a program that is slow.
+    fn send(&mut self, out: &[Report]) -> io::Result<()> {
+        for (number, report) in out.iter().enumerate() {
+            if number > 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.reports.write(report)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, acts: Vec<Act>) -> Vec<Report> {
+        let mut out = Vec::new();
+        for act in acts {
+            match act {
+                Act::Send(report) => out.push(report),
+                Act::Start { command, data } => {
+                    self.status = 1;
+                    self.engine.start_on(command, data);
+                }
+                Act::Stop => self.engine.stop(),
+            }
+        }
+        out
+    }
+
+    fn answer(&mut self, answer: Result<&[u8], u8>) -> Vec<Report> {
+        let trick = self.trick.filter(|_| self.framing.answers_cbor());
+        match (trick, answer) {
+            (Some(Trick::Message(other)), Ok(message)) => self.framing.answer(Ok(&other(message.to_vec()))),
+            (Some(Trick::Reports(others)), answer) => others(self.framing.answer(answer)),
+            (Some(Trick::Endless), _) => Vec::new(),
+            (Some(Trick::Gone), answer) => {
+                if let Some(first) = self.framing.answer(answer).first() {
+                    let _ = self.reports.write(first);
+                }
+                if let Reports::Uhid(file) = &mut self.reports {
+                    let _ = uhid::destroy(file);
+                }
+                Vec::new()
+            }
+            (_, answer) => self.framing.answer(answer),
         }
     }
-    out
 }
 
 /// Waits for the host's node of a device that was plugged in.

@@ -5,7 +5,9 @@ mod gadget;
 mod key;
 mod keyboard;
 mod reports;
+mod trick;
 mod uhid;
 
 pub use key::UsbKey;
 pub use keyboard::Keyboard;
+pub use trick::Trick;

@@ -1,6 +1,6 @@
 //! Whole enrolments over hidraw, read back by libfido2's tools.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keywright::simulator::key::{Model, Touch};
 use keywright_hw_tests::{Run, UsbKey};
@@ -87,11 +87,15 @@ fn a_key_that_is_pulled_out_while_it_works_is_gone() {
         key.key().set_touch(Touch::After(Duration::from_secs(20)));
         key.plug();
         settle();
+        let mut pulled = None;
         let run = tenant.program().as_ordinary_user().run(&["enroll", USER], |line| {
             if line["wait"] == json!("touch") {
                 key.unplug();
+                pulled = Some(Instant::now());
             }
         });
+        let took = pulled.unwrap().elapsed();
+        assert!(took < Duration::from_secs(1), "{took:?}: {run:?}");
         assert_eq!((run.code, run.error_code()), (Some(5), "key/gone"), "{run:?}");
         assert!(!tenant.has_passkeys());
     }

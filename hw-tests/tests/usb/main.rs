@@ -3,6 +3,7 @@
 
 mod access;
 mod enrolment;
+mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]
 mod judge;
