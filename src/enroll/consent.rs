@@ -2,13 +2,14 @@
 
 use super::desk::{Desk, link_line};
 use super::error::EnrolError;
-use crate::ctap::Authenticator;
+use crate::ctap::{Authenticator, KeyIdentity};
 use crate::ledger::Intent;
 use crate::ui::{Answer, Question};
 
-/// Somebody agreed to lose what the key holds, or there is nothing to lose.
+/// Somebody agreed to lose what this very key holds, or there is nothing to lose. A reset goes to no other key.
 #[derive(Debug)]
 pub struct EraseConsent {
+    key: KeyIdentity,
     loss: String,
     how: &'static str,
 }
@@ -18,9 +19,9 @@ impl EraseConsent {
     ///
     /// # Errors
     /// [`EnrolError::EraseConsent`] if the answer is no or nobody is there to ask.
-    pub fn obtain(desk: &Desk<'_>, key: &Authenticator, agreed: bool) -> Result<Self, EnrolError> {
+    pub fn obtain(desk: &Desk<'_>, key: &mut Authenticator, agreed: bool) -> Result<Self, EnrolError> {
         match loss(key) {
-            None => Ok(Self { loss: "nothing".into(), how: "nothing to lose" }),
+            None => Ok(Self { key: key.identity()?, loss: "nothing".into(), how: "nothing to lose" }),
             Some(loss) => Self::ask(desk, key, loss, agreed),
         }
     }
@@ -29,19 +30,25 @@ impl EraseConsent {
     ///
     /// # Errors
     /// [`EnrolError::EraseConsent`].
-    pub(super) fn ask(desk: &Desk<'_>, key: &Authenticator, loss: String, agreed: bool) -> Result<Self, EnrolError> {
+    pub(super) fn ask(desk: &Desk<'_>, key: &mut Authenticator, loss: String, agreed: bool) -> Result<Self, EnrolError> {
+        let identity = key.identity()?;
         if agreed {
-            return Ok(Self { loss, how: "--yes" });
+            return Ok(Self { key: identity, loss, how: "--yes" });
         }
         match desk.ui.ask(&Question::EraseKey { key: link_line(key.link()), loss: loss.clone() }) {
-            Some(Answer::Yes) => Ok(Self { loss, how: "asked" }),
+            Some(Answer::Yes) => Ok(Self { key: identity, loss, how: "asked" }),
             Some(Answer::No) | None => Err(EnrolError::EraseConsent(loss)),
         }
     }
 
-    /// For a key that holds nothing but what this very job put there.
-    pub(super) fn own_work() -> Self {
-        Self { loss: "what this job put on it".into(), how: "own work" }
+    /// For a job's key that holds nothing but what this very job put there.
+    pub(super) fn own_work(key: &KeyIdentity) -> Self {
+        Self { key: key.clone(), loss: "what this job put on it".into(), how: "own work" }
+    }
+
+    /// The key that it was given for.
+    pub(super) fn key(&self) -> &KeyIdentity {
+        &self.key
     }
 
     /// The journal row.

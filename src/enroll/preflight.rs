@@ -33,7 +33,7 @@ impl Enrolment<'_> {
         if !forces {
             UnforcedPinConsent::obtain(&self.desk, &key, order.unforced_pin_agreed)?;
         }
-        let consent = if wipe { Some(EraseConsent::obtain(&self.desk, &key, order.erase_agreed)?) } else { None };
+        let consent = if wipe { Some(EraseConsent::obtain(&self.desk, &mut key, order.erase_agreed)?) } else { None };
         let serial = identity.shown_serial().map(str::to_owned);
         let display_name = match &order.display_name {
             Some(name) => passkey_name(name),

@@ -30,14 +30,13 @@ const CHANCES: u8 = 3;
 pub fn reset(
     desk: &mut Desk<'_>,
     key: Authenticator,
-    identity: &KeyIdentity,
-    _consent: &EraseConsent,
+    consent: &EraseConsent,
     before_reset: &mut dyn FnMut() -> Result<(), EnrolError>,
 ) -> Result<Authenticator, EnrolError> {
     let mut key = key;
     let mut announced = false;
     for _ in 0..CHANCES {
-        key = power_up(desk, key, identity)?;
+        key = power_up(desk, key, consent.key())?;
         if !announced {
             before_reset()?;
             announced = true;

@@ -86,8 +86,8 @@ impl Enrolment<'_> {
 
     /// The wipe was agreed to for this very key, but the key that is there has a PIN that this job did not set.
     fn erase_again(&mut self, work: &Work, order: &Order, key: Authenticator) -> Result<Stage, EnrolError> {
-        let key = same(&self.desk, key, &work.order.key, Look::Later)?;
-        let consent = EraseConsent::obtain(&self.desk, &key, order.erase_agreed)?;
+        let mut key = same(&self.desk, key, &work.order.key, Look::Later)?;
+        let consent = EraseConsent::obtain(&self.desk, &mut key, order.erase_agreed)?;
         Ok(Stage::Erase(key, consent))
     }
 

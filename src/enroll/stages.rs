@@ -31,7 +31,7 @@ impl Enrolment<'_> {
         let intent = consent.intent();
         let mut ticket = None;
         let ledger = &mut *self.ledger;
-        let wiped = replug::reset(&mut self.desk, key, &work.order.key, consent, &mut || {
+        let wiped = replug::reset(&mut self.desk, key, consent, &mut || {
             ticket = Some(ledger.before(work.id, &intent, None)?);
             Ok(())
         });
@@ -106,8 +106,8 @@ impl Enrolment<'_> {
         if existing == 0 {
             return Ok(Stage::Make(pinned, None));
         }
-        let key = pinned.into_authenticator();
-        let consent = EraseConsent::ask(&self.desk, &key, format!("{existing} passkeys"), order.erase_agreed)?;
+        let mut key = pinned.into_authenticator();
+        let consent = EraseConsent::ask(&self.desk, &mut key, format!("{existing} passkeys"), order.erase_agreed)?;
         Ok(Stage::Erase(key, consent))
     }
 
@@ -155,7 +155,7 @@ impl Enrolment<'_> {
     pub(super) fn clean(&mut self, work: &Work, mut pinned: Pinned, then: Then) -> Result<Stage, EnrolError> {
         if !pinned.info().can_manage_credentials() {
             self.desk.notice("this key cannot delete a single passkey, so it is wiped once more");
-            return match self.erase(work, pinned.into_authenticator(), &EraseConsent::own_work())? {
+            return match self.erase(work, pinned.into_authenticator(), &EraseConsent::own_work(&work.order.key))? {
                 Stage::SetPin(blank, _) => self.undone(work, blank, then),
                 other => Ok(other),
             };

@@ -18,8 +18,8 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     if !key.info().resets_over(kind) {
         return Err(CtapError::Unsupported(Feature::ResetOver(kind)).into());
     }
-    let consent = EraseConsent::obtain(desk, &key, station.settings.yes)?;
-    let key = enroll::reset(desk, key, &identity, &consent, &mut || Ok(()))?;
+    let consent = EraseConsent::obtain(desk, &mut key, station.settings.yes)?;
+    let key = enroll::reset(desk, key, &consent, &mut || Ok(()))?;
     let line = format!("{title} is wiped: no PIN, no passkeys.");
     let object = json!({ "reset": true, "identity": identity, "pinSet": key.info().client_pin() });
     station.face.show(&Sheet::new(&object, vec![Block::Line(line)]));

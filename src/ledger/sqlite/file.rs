@@ -44,12 +44,16 @@ fn make(place: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses what is not ours before anything is changed in it.
+/// Refuses what is not ours before anything is changed in it. One transaction reads it all: another program may be making
+/// this very ledger.
 fn recognise(place: &Path, connection: &Connection) -> Result<(), LedgerError> {
-    let version = version(connection).map_err(|error| fault(place, error))?;
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|error| fault(place, error))?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| fault(place, error))?;
+    let look = || -> rusqlite::Result<(usize, i32, i64)> {
+        let moment = connection.unchecked_transaction()?;
+        let tables = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let id = moment.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        Ok((version(&moment)?, id, tables))
+    };
+    let (version, id, tables) = look().map_err(|error| fault(place, error))?;
     if (tables > 0 || version != 0) && id != APPLICATION_ID {
         return Err(unusable(place, "it is a database of another program"));
     }
