@@ -1,5 +1,6 @@
 //! The file: made private, opened durable, brought to the schema of this program, or refused.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -24,9 +25,14 @@ pub(super) fn open(place: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(place, flags).map_err(|error| fault(place, error))?;
     connection.busy_timeout(PATIENCE).map_err(|error| fault(place, error))?;
-    recognise(place, &connection)?;
-    make_durable(place, &connection)?;
-    migrate(place, &mut connection)?;
+    if recognise(place, &connection)? < MIGRATIONS.len() {
+        // Turning the write-ahead log on does not wait for others who do the same: one at a time, and the lock ends with us.
+        let _making = lock(place).map_err(|error| io_fault(place, &error))?;
+        make_durable(place, &connection)?;
+        migrate(place, &mut connection)?;
+    } else {
+        make_durable(place, &connection)?;
+    }
     forget_destroyed(place, &connection);
     Ok(connection)
 }
@@ -44,9 +50,17 @@ fn make(place: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses what is not ours before anything is changed in it. One transaction reads it all: another program may be making
+fn lock(place: &Path) -> io::Result<File> {
+    let mut name = place.as_os_str().to_owned();
+    name.push(".lock");
+    let file = private::open_or_create(Path::new(&name))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Returns the version. Refuses what is not ours before anything is changed in it. One transaction reads it all: another program may be making
 /// this very ledger.
-fn recognise(place: &Path, connection: &Connection) -> Result<(), LedgerError> {
+fn recognise(place: &Path, connection: &Connection) -> Result<usize, LedgerError> {
     let look = || -> rusqlite::Result<(usize, i32, i64)> {
         let moment = connection.unchecked_transaction()?;
         let tables = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -61,7 +75,7 @@ fn recognise(place: &Path, connection: &Connection) -> Result<(), LedgerError> {
         let known = MIGRATIONS.len();
         return Err(unusable(place, &format!("its version is {version}, this program knows up to {known}")));
     }
-    Ok(())
+    Ok(version)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<usize> {
