@@ -1,6 +1,7 @@
 //! Framing against a scripted key: what an honest one says, and every way in which a hostile one can break the rules.
 
 mod scripted;
+mod two_channels;
 
 use std::time::Duration;
 
