@@ -19,5 +19,6 @@ mod ends;
 mod good;
 mod journal;
 mod links;
+mod returns;
 mod together;
 mod undo;
