@@ -1,4 +1,4 @@
-//! What `--simulate` swaps in: the training key on a desk with helpful hands.
+//! What `--simulate` swaps in: training keys on a desk with helpful hands.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,14 +10,20 @@ use super::station::Station;
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
 use crate::ledger::Ledger;
-use crate::simulator::key::{Blueprint, Desk, HelpfulHands, Model, Touch, TrainingBus, TrainingKey};
+use crate::simulator::key::{Blueprint, Desk, Model, Move, Sight, Touch, TrainingBus, TrainingKey};
 use crate::simulator::ledger::{FaultPoint, FaultyLedger};
 use crate::ui::{Event, Face};
 
-/// Serial number of the training key.
+/// Serial number of the first training key.
 const SERIAL: u32 = 20_260_001;
 /// File in which the training key keeps its state between runs.
 const MEMORY: &str = "KEYWRIGHT_TRAINING_KEY";
+/// How many training keys there are.
+const KEYS: &str = "KEYWRIGHT_TRAINING_KEYS";
+/// Most of them.
+const MOST_KEYS: u32 = 9;
+/// How much later than the one before each of several keys is touched.
+const NEXT_KEY: Duration = Duration::from_secs(1);
 /// Model that the training key imitates.
 const MODEL: &str = "KEYWRIGHT_TRAINING_MODEL";
 
@@ -44,20 +50,59 @@ pub(super) fn journal(ledger: Box<dyn Ledger>, face: &Arc<dyn Face>) -> Result<B
     Ok(Box::new(FaultyLedger::new(ledger, point, Box::new(halt))))
 }
 
-/// One training key in one port, touched, taken out and put back when asked; in no hurry if somebody looks on.
+/// Training keys in their ports, touched, taken out and put back when asked; in no hurry if somebody looks on.
 pub(super) fn bus(clock: &SharedClock, onlooker: bool) -> Result<Box<dyn Bus>, CliError> {
-    let key = TrainingKey::new(Blueprint {
-        model: model()?,
-        serial: SERIAL,
-        clock: Arc::clone(clock),
-        rng: Station::generator(),
-        memory: env::var_os(MEMORY).filter(|path| !path.is_empty()).map(PathBuf::from),
-    })?;
-    key.set_touch(touch(onlooker)?);
     let desk = Desk::new(Arc::clone(clock));
-    let port = desk.add_port("1-1");
-    desk.put(port, &key);
-    Ok(Box::new(TrainingBus::new(desk, HelpfulHands { place: port, pace: pace()? })))
+    let (model, touch, number) = (model()?, touch(onlooker)?, number()?);
+    for place in 0..number {
+        let key = TrainingKey::new(Blueprint {
+            model: model.clone(),
+            serial: SERIAL.saturating_add(place),
+            clock: Arc::clone(clock),
+            rng: Station::generator(),
+            memory: memory(place),
+        })?;
+        key.set_touch(if number > 1 { in_turn(touch, place) } else { touch });
+        desk.put(desk.add_port(&format!("1-{}", place.saturating_add(1))), &key);
+    }
+    // Which key is to be taken out these hands do not hear: they take each in turn.
+    let (pause, mut turn) = (pace()?, 0_usize);
+    let hands = move |sight: &Sight| {
+        if let Some(empty) = sight.occupied.iter().position(|occupied| !occupied) {
+            return vec![(pause, Move::PutBack(empty))];
+        }
+        let place = turn.checked_rem(sight.occupied.len()).unwrap_or_default();
+        turn = turn.wrapping_add(1);
+        vec![(pause, Move::Take(place))]
+    };
+    Ok(Box::new(TrainingBus::new(desk, hands)))
+}
+
+/// The file of a key's memory: the first key's as it was named, the others' beside it.
+fn memory(place: u32) -> Option<PathBuf> {
+    let mut path = env::var_os(MEMORY).filter(|path| !path.is_empty())?;
+    if place > 0 {
+        path.push(format!(".{}", place.saturating_add(1)));
+    }
+    Some(PathBuf::from(path))
+}
+
+/// One finger touches several keys one after the other.
+fn in_turn(touch: Touch, place: u32) -> Touch {
+    let first = match touch {
+        Touch::AtOnce => UNHURRIED,
+        Touch::After(time) => time,
+        other => return other,
+    };
+    Touch::After(first.saturating_add(NEXT_KEY.saturating_mul(place)))
+}
+
+fn number() -> Result<u32, CliError> {
+    let Some(text) = env::var(KEYS).ok().filter(|text| !text.is_empty()) else { return Ok(1) };
+    match text.parse() {
+        Ok(number @ 1..=MOST_KEYS) => Ok(number),
+        _ => Err(CliError::Rehearsal { variable: KEYS, reason: format!("{text} is not a number from 1 to {MOST_KEYS}") }),
+    }
 }
 
 fn pace() -> Result<Duration, CliError> {

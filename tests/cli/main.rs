@@ -93,6 +93,42 @@ fn without_the_smart_card_service_ports_are_still_listed() {
 }
 
 #[test]
+fn one_of_two_keys_is_named_or_touched() {
+    let place = Place::new();
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(&[&["--simulate", "--json"], arguments].concat());
+        command.env("KEYWRIGHT_TRAINING_KEYS", "2").env("KEYWRIGHT_TRAINING_TOUCH", "200").env("KEYWRIGHT_TRAINING_PACE", "50");
+        Run::of(&command.output().unwrap())
+    };
+    let list = run(&["keys", "list"]).done().last();
+    let keys = list["result"]["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2, "{list}");
+    for arguments in
+        [&["keys", "info"][..], &["keys", "pin", "retries"], &["--yes", "keys", "reset"], &["enroll", "adele@contoso.example"]]
+    {
+        run(arguments).failed("key/several", 3);
+    }
+    run(&["--key", keys[0]["aaguid"].as_str().unwrap(), "keys", "info"]).failed("key/several", 3);
+    for (key, found) in [("20260002", 1), ("1-1", 0), (keys[1]["path"].as_str().unwrap(), 1), ("touch", 0)] {
+        let info = run(&["--key", key, "keys", "info"]).done().last();
+        assert_eq!(info["result"]["identity"]["serial"], keys[found]["serial"], "{key}");
+    }
+    run(&["--key", "20260003", "keys", "info"]).failed("key/no-such-key", 5);
+    let touched = run(&["--key", "touch", "--yes", "keys", "reset"]).done();
+    assert!(touched.out.contains(r#""event":"choose-key""#), "{}", touched.out);
+    assert_eq!(touched.last()["result"]["identity"]["serial"], "20260001");
+    let enrolled = run(&["--key", "20260002", "enroll", "adele@contoso.example"]).done().last();
+    assert_eq!(enrolled["result"]["serial"], "20260002");
+    let states: Vec<_> = run(&["keys", "list"]).done().last()["result"]["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["pinSet"].clone())
+        .collect();
+    assert_eq!(states, [false, true], "only the key that was named was enrolled");
+}
+
+#[test]
 fn a_pin_is_set_changed_forced_and_counted() {
     let place = Place::new();
     let keys = |arguments: &[&str], input: &str| place.fed(&[&["--simulate", "keys", "pin"], arguments].concat(), input);

@@ -107,6 +107,16 @@ fn two_keys_and_none_named() {
 }
 
 #[test]
+fn among_several_keys_that_of_the_job_is_found_by_its_serial_number() {
+    let world = begun(&Model::STANDARD);
+    let port = world.desk.add_port("1-2");
+    let other = world.other_key();
+    world.desk.put(port, &other);
+    heals(&world, &sure(), "with another key beside it");
+    assert!(!other.state().pin_set);
+}
+
+#[test]
 fn somebody_else_has_given_the_key_a_pin() {
     let world = begun(&Model::STANDARD);
     assert!(world.key.wear("20071969", 1));

@@ -31,9 +31,12 @@ fn resets(key: &TrainingKey) -> usize {
 /// Takes the key out of its place once; then these moves, a second apart.
 fn then(place: usize, moves: Vec<Move>) -> impl FnMut(&Sight) -> Vec<(Duration, Move)> + Send + 'static {
     let mut moves = Some(moves);
-    move |sight| match sight.occupied[place] {
-        true => vec![(SECOND, Move::Take(place))],
-        false => moves.take().unwrap_or_default().into_iter().zip(1..).map(|(act, after)| (SECOND * after, act)).collect(),
+    move |sight| {
+        if sight.occupied[place] {
+            return vec![(SECOND, Move::Take(place))];
+        }
+        let moves = moves.take().unwrap_or_default();
+        moves.into_iter().zip(1..).map(|(act, after)| (SECOND.saturating_mul(after), act)).collect()
     }
 }
 
@@ -67,7 +70,7 @@ fn the_window_counts_from_the_arrival() {
     let place = world.desk.add_port("1-2");
     let clock = Arc::clone(&world.clock);
     let face = Arc::new(ScriptedFace::answering(&[("SameKey", Some(Answer::Yes))]));
-    face.when("SameKey", move || clock.advance(SECOND * 3));
+    face.when("SameKey", move || clock.advance(SECOND.saturating_mul(3)));
     let hands = then(0, vec![Move::Put(place, world.key.clone())]);
     world.enroll_with(&face, &agreed(), hands, &mut world.ledger()).unwrap();
     assert!(face.said().contains(r#"{"event":"key-back","left":7}"#), "{}", face.said());

@@ -66,3 +66,60 @@ impl Authenticator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctap::LinkError;
+    use crate::ctap::cbor::Value;
+    use crate::ctap::tests::{least_info, ok, scripted, texts};
+
+    fn old_keys() -> Map<'static> {
+        Map::new().at(1, texts(&["U2F_V2", "FIDO_2_0"])).at(3, &[7_u8; 16][..])
+    }
+
+    fn old_info() -> Map<'static> {
+        old_keys().at(4, Map::new().named("clientPin", false))
+    }
+
+    #[test]
+    fn what_counts_as_a_touch() {
+        let new = || least_info().at(4, Map::new().named("clientPin", true));
+        let refused = |status: Status| Err(CtapError::Status(status));
+        let rows = [
+            (new(), vec![0x00], vec![0x0B], Ok(())),
+            (new(), vec![0x2F], vec![0x0B], refused(Status::USER_ACTION_TIMEOUT)),
+            (new(), vec![0x01, 0x31], vec![0x0B, 0x01], Ok(())),
+            (old_info(), vec![0x31], vec![0x01], Ok(())),
+            (old_info(), vec![0x33], vec![0x01], Ok(())),
+            (old_info(), vec![0x35], vec![0x01], Ok(())),
+            (old_info(), vec![0x00], vec![0x01], Ok(())),
+            (old_info(), vec![0x36], vec![0x01], refused(Status::PUAT_REQUIRED)),
+            (old_info(), vec![0x2D], vec![0x01], refused(Status::KEEPALIVE_CANCEL)),
+            (old_info(), vec![0x14], vec![0x01], refused(Status(0x14))),
+            (old_info(), vec![], vec![0x01], Err(CtapError::Link(LinkError::Gone))),
+            // Without a PIN the parameter means nothing: such a key would make a credential, and is not asked.
+            (old_keys(), vec![0x00], vec![], Err(CtapError::Unsupported(Feature::Selection))),
+            (least_info(), vec![0x01, 0x00], vec![0x0B], Err(CtapError::Unsupported(Feature::Selection))),
+        ];
+        for (info, statuses, commands, expected) in rows {
+            let replies = [ok(&info)].into_iter().chain(statuses.iter().map(|status| vec![*status]));
+            let (key, requests) = scripted(replies);
+            assert_eq!(key.unwrap().selection(), expected, "{statuses:02X?}");
+            let sent: Vec<u8> = requests.lock().unwrap().iter().skip(1).map(|request| request[0]).collect();
+            assert_eq!(sent, commands, "{statuses:02X?}");
+        }
+    }
+
+    #[test]
+    fn what_an_old_key_is_asked_can_make_nothing_that_stays() {
+        let (key, requests) = scripted([ok(&old_info().at(6, vec![Item::from(1_u8)])), vec![0x35]]);
+        key.unwrap().selection().unwrap();
+        let requests = requests.lock().unwrap();
+        let (command, cbor) = requests[1].split_first().unwrap();
+        let sent = Value::parse(cbor).unwrap().members("makeCredential").unwrap();
+        assert_eq!(*command, 0x01);
+        assert_eq!(sent.iter().map(|(member, _)| member).collect::<Vec<_>>(), [1, 2, 3, 4, 8, 9], "no options: not discoverable");
+        assert_eq!(sent.need(8, "pinUvAuthParam").unwrap().bytes("pinUvAuthParam"), Ok(&[][..]));
+    }
+}

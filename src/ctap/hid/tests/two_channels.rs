@@ -59,7 +59,7 @@ impl Key {
                 assert!(known.request.is_none() && known.answer.is_empty(), "a message in a message");
                 known.request = Some((usize::from(u16::from_be_bytes([rest[0], rest[1]])), rest[2..].to_vec()));
             }
-            _ => known.request.as_mut().expect("a beginning").1.extend(&rest[..]),
+            _ => known.request.as_mut().expect("a beginning").1.extend(rest),
         }
         if let Some((length, bytes)) = known.request.take_if(|(length, bytes)| bytes.len() >= *length) {
             if bytes[0] == WAITS {
