@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// Exit codes of the program (design section 6); stable, so that scripts can branch on them.
+/// Exit codes of the program (README); stable, so that scripts can branch on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done.

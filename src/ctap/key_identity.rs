@@ -1,4 +1,4 @@
-//! Which physical key is this? The ladder of ctap2.md section 3.1, strongest rung first.
+//! Which physical key is this? The ladder of `docs/flow.md`, strongest rung first.
 //!
 //! [`KeyIdentity`] has no equality: two keys whose identities are unknown must never be taken for one.
 

@@ -1,7 +1,7 @@
 //! Out and in again: the reset needs a fresh power-up, and the key that comes back has to be the key that went out.
 //!
 //! The handle is closed before the wait (an open one resets a card behind our back), the reset window counts from the
-//! arrival, and the identity ladder decides (ctap2.md sections 3.1 and 4.11: `KeyIdentity::compare`).
+//! arrival, and the identity ladder decides (`KeyIdentity::compare`, CTAP 2.3 section 6.6).
 
 use std::time::Duration;
 

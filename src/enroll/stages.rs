@@ -20,9 +20,9 @@ use crate::secret::Pin;
 use crate::ui::Step;
 use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected};
 
-/// Draws that a key may refuse as weak (design section 5).
+/// Draws that a key may refuse as weak (`docs/flow.md`).
 const DRAWS: u8 = 5;
-/// A challenge with less life than this is fetched anew before the touch (design section 4).
+/// A challenge with less life than this is fetched anew before the touch (`docs/flow.md`).
 const LEAST_LIFE: Duration = Duration::from_mins(2);
 
 impl Enrolment<'_> {
