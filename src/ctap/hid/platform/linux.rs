@@ -101,9 +101,14 @@ pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
     match OpenOptions::new().read(true).write(true).open(path).map_err(|error| error.kind()) {
         Err(ErrorKind::PermissionDenied) => LinkError::AccessDenied(path.to_owned()),
         Err(ErrorKind::NotFound) => LinkError::Gone,
+        // Refused then, granted now: udev came in between, and another try is worth it.
+        Ok(_) if error.to_string().contains(EACCES) => LinkError::AccessDenied(path.to_owned()),
         _ => LinkError::System(error.to_string()),
     }
 }
+
+/// How the standard library ends the text of a refused permission.
+const EACCES: &str = "(os error 13)";
 
 #[cfg(test)]
 mod tests {
@@ -145,5 +150,8 @@ mod tests {
         let error = HidError::InitializationError;
         assert_eq!(refusal("/dev/no-such-node", &error), LinkError::Gone);
         assert!(matches!(refusal("/dev/null", &error), LinkError::System(_)));
+        let message = "failed to open device with path /dev/null: Permission denied (os error 13)".to_owned();
+        let granted_since = HidError::HidApiError { message };
+        assert_eq!(refusal("/dev/null", &granted_since), LinkError::AccessDenied("/dev/null".into()));
     }
 }
