@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::place::{Place, Run};
 
-const ADELE: &str = "adele@contoso.example";
+pub const ADELE: &str = "adele@contoso.example";
 
-fn value<'a>(out: &'a str, name: &str) -> &'a str {
+pub fn value<'a>(out: &'a str, name: &str) -> &'a str {
     let line = out.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
     line.unwrap_or_else(|| panic!("no {name} in {out}")).trim()
 }
@@ -26,6 +26,19 @@ fn a_rehearsal_does_the_whole_job() {
     let retries = place.run(&["--simulate", "--json", "keys", "info"]).done().last();
     assert_eq!(retries["result"]["info"]["forcePinChange"], true);
     assert_eq!(retries["result"]["pinRetries"], 8);
+    assert_eq!(place.judged(), 1);
+    let listed = place.run(&["--simulate", "--json", "passkeys", "list", ADELE]).done().last();
+    assert_eq!(listed["result"]["passkeys"].as_array().unwrap().len(), 1, "the tenant remembers: {listed}");
+}
+
+#[test]
+fn a_file_that_is_no_memory_of_a_tenant_is_refused() {
+    let place = Place::new();
+    std::fs::write(place.path().join("other"), "{}").unwrap();
+    let mut command = place.command(&["--simulate", "passkeys", "list", ADELE]);
+    let run = Run::of(&command.env("KEYWRIGHT_TRAINING_TENANT", place.path().join("other")).output().unwrap());
+    run.failed("cli/training-tenant", 1);
+    assert!(run.talk.contains("not the memory of a training tenant"), "{}", run.talk);
 }
 
 #[test]

@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 #![allow(unreachable_pub, missing_docs, reason = "shared by the parts of one test")]
 
+mod credentials;
 mod enrolling;
+#[path = "../support/judge.rs"]
+mod judge;
 mod place;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -158,12 +161,6 @@ fn a_pin_is_set_changed_forced_and_counted() {
     Run::of(&change.output().unwrap()).done();
     let list = place.fed(&["--simulate", "--json", "keys", "credentials", "list", "--pin-stdin"], "55019284\n").done().last();
     assert_eq!(list["result"]["credentials"], Value::Array(Vec::new()));
-    place
-        .fed(&["--simulate", "keys", "credentials", "delete", "abc", "--pin-stdin"], "55019284\n")
-        .failed("cli/no-such-credential", 5);
-    place
-        .fed(&["--simulate", "keys", "credentials", "rename", "abc", "--pin-stdin"], "55019284\n")
-        .failed("cli/nothing-to-rename", 2);
 }
 
 #[test]

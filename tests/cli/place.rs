@@ -1,10 +1,19 @@
 //! A place of its own for each test, the built binary in it, and what a run leaves.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keywright::clock::SystemClock;
+use keywright::simulator::key::{Blueprint, Model, TrainingKey, test_root_der};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use serde_json::Value;
+
+use crate::judge::{Case, judge};
 
 /// A place with nothing of the machine's own configuration in it.
 pub struct Place {
@@ -36,12 +45,37 @@ impl Place {
             command.env(name, path);
         }
         command.env("KEYWRIGHT_TRAINING_KEY", self.path().join("key.json"));
+        command.env("KEYWRIGHT_TRAINING_TENANT", self.tenant());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(&self.command(arguments).output().unwrap())
+        let run = Run::of(&self.command(arguments).output().unwrap());
+        self.judged();
+        run
+    }
+
+    /// The training key as its file has it.
+    pub fn key(&self) -> TrainingKey {
+        let rng = Box::new(UnwrapErr(SysRng));
+        let (clock, memory) = (Arc::new(SystemClock::new()), Some(self.path().join("key.json")));
+        TrainingKey::new(Blueprint { model: Model::STANDARD, serial: 20_260_001, clock, rng, memory }).unwrap()
+    }
+
+    /// Memory of every training tenant here.
+    fn tenant(&self) -> PathBuf {
+        self.path().join("tenant.json")
+    }
+
+    /// Lets the library that is not ours judge every registration that a training tenant took, since the shipped tenant
+    /// judges by keywright's own check; gives their number.
+    pub fn judged(&self) -> usize {
+        let Ok(memory) = std::fs::read(self.tenant()) else { return 0 };
+        let memory: Value = serde_json::from_slice(&memory).unwrap();
+        let passkeys = memory["passkeys"].as_object().unwrap().values().flat_map(|list| list.as_array().unwrap());
+        let accepted = passkeys.map(|passkey| &passkey["accepted"]).filter(|accepted| !accepted.is_null());
+        accepted.inspect(|accepted| judge_accepted(accepted)).count()
     }
 
     /// Runs with lines on standard input.
@@ -50,6 +84,28 @@ impl Place {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         Run::of(&child.wait_with_output().unwrap())
     }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.judged();
+        }
+    }
+}
+
+fn judge_accepted(accepted: &Value) {
+    let bytes = |member: &str| URL_SAFE_NO_PAD.decode(accepted[member].as_str().unwrap()).unwrap();
+    let case = Case {
+        challenge: accepted["challenge"].as_str().unwrap(),
+        origin: "https://login.microsoft.com",
+        rp_id: "login.microsoft.com",
+        client_data_json: &bytes("clientDataJSON"),
+        attestation_object: &bytes("attestationObject"),
+        exclude: &[],
+        root: Some(test_root_der()),
+    };
+    judge(&case).unwrap();
 }
 
 impl Run {

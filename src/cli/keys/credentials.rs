@@ -85,7 +85,8 @@ fn all(session: &mut Credentials<'_>) -> Result<Vec<Found>, CliError> {
 }
 
 fn pick(session: &mut Credentials<'_>, beginning: &str) -> Result<Found, CliError> {
-    let mut fitting: Vec<Found> = all(session)?.into_iter().filter(|found| found.id().starts_with(beginning)).collect();
+    let fits = |found: &Found| !beginning.is_empty() && found.id().starts_with(beginning);
+    let mut fitting: Vec<Found> = all(session)?.into_iter().filter(fits).collect();
     match (fitting.pop(), fitting.is_empty()) {
         (Some(found), true) => Ok(found),
         (Some(_), false) => Err(CliError::SeveralCredentials(beginning.to_owned())),

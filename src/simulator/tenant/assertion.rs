@@ -33,7 +33,7 @@ pub struct Assertion {
 pub(super) fn check(assertion: &Assertion, rp_id: &str, passkeys: &mut [TrainingPasskey]) -> Result<(), String> {
     let passkey = passkeys.iter_mut().find(|passkey| passkey.credential_id == assertion.credential_id);
     let passkey = passkey.ok_or("the user has no such passkey")?;
-    let key = passkey.public_key.as_ref().ok_or("the passkey was there from the start and has no key")?;
+    let key = passkey.public_key().ok_or("the passkey was there from the start and has no key")?;
     let client_data = ClientData::read(&assertion.client_data_json).map_err(|error| error.to_string())?;
     check_client_data(&client_data, "webauthn.get", rp_id)?;
     if URL_SAFE_NO_PAD.decode(&client_data.challenge).map_or(0, |bytes| bytes.len()) < 16 {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Submission<'a> {
@@ -18,7 +20,8 @@ pub struct Submission<'a> {
 }
 
 /// What an attestation proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum AttestationLevel {
     /// The maker's certificate vouches for the model.
     Attested,

@@ -1,5 +1,5 @@
 //! The training tenant: a sign-in host and Microsoft Graph on loopback HTTP, with the shapes, refusals and troubles of
-//! the real ones. It keeps its users and passkeys in memory and forgets them when it stops.
+//! the real ones. It forgets its passkeys when it stops, unless its script names a file for them.
 //!
 //! Beside Graph's paths it has two of its own for clients that play the user: `GET /training/passkeys/{user}` lists
 //! credential ids, `POST /training/assertion` checks an [`Assertion`].
@@ -9,6 +9,7 @@ mod challenge;
 mod envelope;
 mod fault;
 mod judge;
+mod memory;
 mod options;
 mod passkey;
 mod registration;
@@ -22,7 +23,7 @@ mod wire;
 pub use assertion::Assertion;
 pub use fault::{Act, Fault};
 pub use judge::{AttestationJudge, AttestationLevel, Submission};
-pub use passkey::TrainingPasskey;
+pub use passkey::{Accepted, TrainingPasskey};
 pub use script::{Application, KeyRestrictions, PasskeyProfile, Script, Spelling, Target, TrainingPolicy, TrainingUser};
 pub use server::{RunningTenant, TrainingTenant};
 pub use state::LoggedCall;

@@ -3,20 +3,36 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::aaguid::Aaguid;
 use crate::simulator::tenant::judge::AttestationLevel;
 use crate::simulator::tenant::script::{Spelling, TrainingUser};
-use crate::webauthn::{CoseKey, CredentialId};
+use crate::webauthn::{AttestationObject, AuthData, CoseKey, CredentialId, base64url};
 
 /// The model of passkeys that are there from the start: a YubiKey 5 NFC.
 const STOCK_MODEL: Aaguid =
     Aaguid([0x2f, 0xc0, 0x57, 0x9f, 0x81, 0x13, 0x47, 0xea, 0xb1, 0x16, 0xbb, 0x5a, 0x8d, 0xb9, 0x20, 0x2a]);
 
+/// The registration that was accepted, byte-exact: anybody can judge it once more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Accepted {
+    /// The challenge as it was handed out.
+    pub challenge: String,
+    /// Client data.
+    #[serde(rename = "clientDataJSON", with = "base64url")]
+    pub client_data_json: Vec<u8>,
+    /// Attestation object.
+    #[serde(with = "base64url")]
+    pub attestation_object: Vec<u8>,
+}
+
 /// A registered passkey.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct TrainingPasskey {
     /// Credential id.
     pub credential_id: CredentialId,
@@ -28,8 +44,8 @@ pub struct TrainingPasskey {
     pub created: Timestamp,
     /// What its attestation proved.
     pub attestation: AttestationLevel,
-    /// Key for assertions; `None` for those that were there from the start.
-    pub public_key: Option<CoseKey>,
+    /// How it came here; `None` for those that were there from the start.
+    pub accepted: Option<Accepted>,
     /// Signature counter that was seen last.
     pub sign_count: u32,
 }
@@ -44,7 +60,7 @@ impl TrainingPasskey {
                 aaguid: STOCK_MODEL,
                 created: now,
                 attestation: AttestationLevel::Attested,
-                public_key: None,
+                accepted: None,
                 sign_count: 0,
             })
             .collect()
@@ -53,6 +69,13 @@ impl TrainingPasskey {
     /// Its id as Graph names it.
     pub fn method_id(&self) -> String {
         spell(&self.credential_id, Spelling::Digit, 0)
+    }
+
+    /// Key for assertions; `None` for those that were there from the start.
+    pub(super) fn public_key(&self) -> Option<CoseKey> {
+        let attestation = AttestationObject::parse(&self.accepted.as_ref()?.attestation_object).ok()?;
+        let credential = AuthData::parse(attestation.auth_data()).ok()?.credential?;
+        CoseKey::parse(&credential.public_key).ok()
     }
 
     /// `fido2AuthenticationMethod`.

@@ -11,7 +11,7 @@ use crate::aaguid::Aaguid;
 use crate::simulator::tenant::challenge::Challenge;
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::judge::{AttestationJudge, AttestationLevel, Submission};
-use crate::simulator::tenant::passkey::TrainingPasskey;
+use crate::simulator::tenant::passkey::{Accepted, TrainingPasskey};
 use crate::simulator::tenant::script::{KeyRestrictions, PasskeyProfile, Script, TrainingUser};
 use crate::webauthn::{AttestationObject, AuthData, ClientData, ClientDataFields, CoseKey, CredentialId};
 
@@ -113,7 +113,7 @@ impl Bench<'_> {
             aaguid: attested.aaguid,
             created: self.now,
             attestation: level,
-            public_key: Some(key),
+            accepted: Some(Accepted { challenge: challenge.text.clone(), client_data_json, attestation_object }),
             sign_count: data.counter,
         })
     }

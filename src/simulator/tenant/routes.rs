@@ -178,6 +178,7 @@ impl Tenant {
         let passkey = bench.check(&request.body)?;
         let body = passkey.to_json();
         self.passkeys.entry(user.id.clone()).or_default().push(passkey);
+        self.keep()?;
         Ok((201, body).into())
     }
 
@@ -186,7 +187,11 @@ impl Tenant {
         let passkeys = self.passkeys.entry(user.id.clone()).or_default();
         let before = passkeys.len();
         passkeys.retain(|passkey| passkey.method_id() != id);
-        if passkeys.len() == before { Err(Refusal::not_found()) } else { Ok(Response::empty(204)) }
+        if passkeys.len() == before {
+            return Err(Refusal::not_found());
+        }
+        self.keep()?;
+        Ok(Response::empty(204))
     }
 
     /// A list, in pages of the script's size.
@@ -216,7 +221,8 @@ impl Tenant {
     pub(super) fn verify(&mut self, assertion: &Assertion) -> Result<(), String> {
         let user = self.script.user(&assertion.user_id).ok_or("there is no such user")?;
         let passkeys = self.passkeys.get_mut(&user.id).map(Vec::as_mut_slice).unwrap_or_default();
-        assertion::check(assertion, &self.script.rp_id, passkeys)
+        assertion::check(assertion, &self.script.rp_id, passkeys)?;
+        self.keep().map_err(|_| "the memory cannot be written".to_owned())
     }
 
     /// A user's passkeys with their plain credential ids, for clients that play the user.

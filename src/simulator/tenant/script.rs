@@ -29,6 +29,8 @@ pub struct Script {
     pub page_size: usize,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
+    /// File in which the passkeys outlive the process; without one they end with it.
+    pub memory: Option<PathBuf>,
 }
 
 /// An application registration.
@@ -222,6 +224,7 @@ impl Default for Script {
             spelling: Spelling::Digit,
             page_size: 100,
             faults: Vec::new(),
+            memory: None,
         }
     }
 }

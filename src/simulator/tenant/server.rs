@@ -41,7 +41,7 @@ impl TrainingTenant {
     /// Listens on a loopback address, such as `127.0.0.1:0` for any free port.
     ///
     /// # Errors
-    /// If the address is not a loopback one, cannot be had, or the script's certificate cannot be read.
+    /// If the address is not a loopback one, cannot be had, or a file that the script names cannot be read.
     pub fn start(
         address: impl ToSocketAddrs,
         script: Script,
@@ -63,7 +63,7 @@ impl TrainingTenant {
         };
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(Tenant::new(script, clock, rng, judge, certificate, format!("http://{address}"))));
+        let state = Arc::new(Mutex::new(Tenant::new(script, clock, rng, judge, certificate, format!("http://{address}"))?));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = {
             let (state, stop) = (Arc::clone(&state), Arc::clone(&stop));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,8 +11,10 @@ use rand::CryptoRng;
 
 use crate::clock::SharedClock;
 use crate::simulator::tenant::challenge::Challenge;
+use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::fault::Faults;
 use crate::simulator::tenant::judge::AttestationJudge;
+use crate::simulator::tenant::memory::{self, Passkeys};
 use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::token::AppCertificate;
@@ -48,7 +51,7 @@ pub(super) struct Tenant {
     /// Scheme, host and port.
     pub(super) base: String,
     pub(super) challenges: Vec<Challenge>,
-    pub(super) passkeys: BTreeMap<String, Vec<TrainingPasskey>>,
+    pub(super) passkeys: Passkeys,
     pub(super) faults: Faults,
     pub(super) log: Vec<LoggedCall>,
     /// Tokens with the monotonic time of their end.
@@ -70,11 +73,13 @@ impl Tenant {
         judge: Box<dyn AttestationJudge>,
         certificate: Option<AppCertificate>,
         base: String,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let now = clock.now();
-        let passkeys = script.users.iter().map(|user| (user.id.clone(), TrainingPasskey::stock(user, now))).collect();
+        let kept = script.memory.as_deref().map(memory::read).transpose()?.flatten();
+        let stock = || script.users.iter().map(|user| (user.id.clone(), TrainingPasskey::stock(user, now))).collect();
+        let passkeys = kept.unwrap_or_else(stock);
         let faults = Faults::new(&script.faults);
-        Self {
+        Ok(Self {
             script,
             clock,
             rng,
@@ -87,7 +92,16 @@ impl Tenant {
             log: Vec::new(),
             tokens: BTreeMap::new(),
             answers: 0,
-        }
+        })
+    }
+
+    /// Writes the passkeys down, if the script says where.
+    pub(super) fn keep(&self) -> Result<(), Refusal> {
+        let Some(path) = &self.script.memory else { return Ok(()) };
+        memory::write(path, &self.passkeys).map_err(|error| {
+            log::warn!(target: "keywright::tenant", "{} cannot be written: {error}", path.display());
+            Refusal::usual(500, None)
+        })
     }
 
     /// The date of error bodies.
