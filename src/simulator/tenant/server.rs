@@ -15,6 +15,7 @@ use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::fault::{Act, Fault, glob};
 use crate::simulator::tenant::judge::AttestationJudge;
 use crate::simulator::tenant::passkey::TrainingPasskey;
+use crate::simulator::tenant::recorder::Exchange;
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::state::{LoggedCall, Tenant};
 use crate::simulator::tenant::token::AppCertificate;
@@ -129,6 +130,16 @@ impl RunningTenant {
         self.state().log.iter().filter(|call| call.method == method && glob(path, &call.path)).count()
     }
 
+    /// From now on keeps every exchange with Graph in memory, bodies included.
+    pub fn record(&self) {
+        self.state().recorder.start();
+    }
+
+    /// Takes the exchanges that were kept, and how many more there was no room for.
+    pub fn exchanges(&self) -> (Vec<Exchange>, usize) {
+        self.state().recorder.take()
+    }
+
     /// Adds scripted trouble; calls are counted from now.
     pub fn add_fault(&self, fault: Fault) {
         self.state().faults.add(fault);
@@ -209,7 +220,9 @@ fn respond(request: &Request, state: &Mutex<Tenant>) -> Option<Response> {
         clock.sleep(Duration::from_secs(*seconds));
         tenant = lock(state);
     }
-    let response = faulty(&mut tenant, request, act)?;
+    let response = faulty(&mut tenant, request, act);
+    tenant.recorder.keep(request, response.as_ref());
+    let response = response?;
     tenant.note_status(place, response.status);
     Some(response)
 }

@@ -16,6 +16,7 @@ use crate::simulator::tenant::fault::Faults;
 use crate::simulator::tenant::judge::AttestationJudge;
 use crate::simulator::tenant::memory::{self, Passkeys};
 use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
+use crate::simulator::tenant::recorder::Recorder;
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::token::AppCertificate;
 use crate::simulator::tenant::wire::Request;
@@ -54,6 +55,7 @@ pub(super) struct Tenant {
     pub(super) passkeys: Passkeys,
     pub(super) faults: Faults,
     pub(super) log: Vec<LoggedCall>,
+    pub(super) recorder: Recorder,
     /// Tokens with the monotonic time of their end.
     tokens: BTreeMap<String, Duration>,
     answers: u64,
@@ -90,6 +92,7 @@ impl Tenant {
             passkeys,
             faults,
             log: Vec::new(),
+            recorder: Recorder::default(),
             tokens: BTreeMap::new(),
             answers: 0,
         })

@@ -25,6 +25,8 @@ pub(super) struct Request {
     pub(super) query: Vec<(String, String)>,
     pub(super) bearer: Option<String>,
     pub(super) client_request_id: String,
+    /// All of them in small letters; of `authorization` its first word only.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -139,9 +141,17 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<(Request, usize, usize)>> {
         query: pairs(query),
         bearer: header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
         client_request_id: header("client-request-id").unwrap_or_default().to_owned(),
+        headers: head.headers.iter().map(shown).collect(),
         body: Vec::new(),
     };
     Ok(Some((request, length, body)))
+}
+
+/// A head for the record.
+fn shown(header: &httparse::Header<'_>) -> (String, String) {
+    let (name, value) = (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).trim().to_owned());
+    let secret = name == "authorization";
+    (name, if secret { value.split(' ').next().unwrap_or_default().to_owned() } else { value })
 }
 
 /// `application/x-www-form-urlencoded` as pairs.
