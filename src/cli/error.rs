@@ -148,6 +148,9 @@ impl CliError {
                 | IdentityError::Throttled { reply, .. }
                 | IdentityError::Unavailable(reply),
             ) => Problem::with_detail(self, reply.to_string()),
+            Some(IdentityError::SignIn(refusal)) if refusal.reply.status != 0 => {
+                Problem { detail: Some(refusal.reply.to_string()), ..Problem::of(self) }
+            }
             _ => Problem::of(self),
         }
     }

@@ -17,7 +17,7 @@ use crate::ctap::discover::SystemBus;
 use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
-use crate::identity::entra::{Entra, Profile, Tools};
+use crate::identity::entra::{Entra, Gate, Profile, Tools};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::secret::SecretText;
 use crate::secret::private::make_directory;
@@ -45,6 +45,8 @@ pub(super) struct Station {
     pub(super) cancel: Cancel,
     /// Time.
     pub(super) clock: SharedClock,
+    /// Hosts that asked to be left alone.
+    gate: Gate,
     temporary: Option<PathBuf>,
     #[cfg(feature = "simulator")]
     tenant: OnceCell<RunningTenant>,
@@ -63,6 +65,7 @@ impl Station {
             face,
             cancel: cancel.clone(),
             clock,
+            gate: Gate::default(),
             temporary,
             #[cfg(feature = "simulator")]
             tenant: OnceCell::new(),
@@ -128,9 +131,10 @@ impl Station {
         let secret = env::var("KEYWRIGHT_CLIENT_SECRET").ok().filter(|text| !text.is_empty()).map(SecretText::new);
         let face = Arc::clone(&self.face);
         let tools = Tools {
-            clock: Arc::clone(&self.clock),
-            rng: Self::generator(),
             on_pause: Box::new(move |delay: Duration| face.tell(&Event::TenantWaits { delay })),
+            cancel: self.cancel.clone(),
+            gate: self.gate.clone(),
+            ..Tools::new(Arc::clone(&self.clock), Self::generator())
         };
         Ok(Entra::new(self.tenant_profile()?, secret, tools)?)
     }

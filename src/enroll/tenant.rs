@@ -217,5 +217,6 @@ fn passing(error: &IdentityError) -> bool {
             | IdentityError::Throttled { .. }
             | IdentityError::Unavailable(_)
             | IdentityError::Network(_)
+            | IdentityError::Interrupted
     )
 }

@@ -2,6 +2,7 @@
 
 pub mod entra;
 mod passkey_name;
+mod sign_in;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::ctap::Aaguid;
 use crate::webauthn::{CreationOptions, CredentialId};
 
 pub use passkey_name::{passkey_name, passkey_name_of};
+pub use sign_in::{SignInRefusal, SignInTrouble};
 
 /// A user of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,9 +218,9 @@ pub enum IdentityError {
     /// No such user.
     #[error("there is no user {0} in the tenant")]
     UserUnknown(String),
-    /// Sign-in failed; the text is ours, with the provider's code.
+    /// Sign-in failed.
     #[error("signing in failed: {0}")]
-    SignIn(String),
+    SignIn(Box<SignInRefusal>),
     /// 401 although freshly signed in.
     #[error("the tenant does not accept the sign-in: {0}")]
     Unauthorized(Reply),
@@ -251,6 +253,9 @@ pub enum IdentityError {
     /// An answer that is not what it should be.
     #[error("the tenant's answer makes no sense: {0}")]
     Malformed(String),
+    /// A stop request ended a wait or a call that is safe to lose.
+    #[error("interrupted while the tenant was asked")]
+    Interrupted,
     /// The profile does not fit (missing field, not https, wrong cloud).
     #[error("the profile cannot be used: {0}")]
     Profile(String),
@@ -270,6 +275,11 @@ pub enum RegisterError {
 advice! {
     USER_UNKNOWN: "tenant/user-unknown", Policy, "There is no such user in the tenant.", "Check the spelling of the user principal name and the tenant of the profile.";
     SIGN_IN: "tenant/sign-in", Person, "Signing in to the tenant failed.", "Check client id, secret or certificate of the profile; `keywright doctor` tests the sign-in.";
+    APPLICATION: "tenant/application", Usage, "The tenant does not accept the application or its credential.", "Correct the profile or the application's registration; `keywright doctor` tests the sign-in.";
+    CONSENT: "tenant/consent", Policy, "The application lacks an administrator's consent.", "Have an administrator grant consent: Entra admin center, App registrations, API permissions.";
+    ACCOUNT: "tenant/account", Person, "The account cannot sign in to this application.", "Sign in with another account, or have an administrator enable or assign this one.";
+    CONDITIONAL_ACCESS: "tenant/conditional-access", Policy, "Conditional Access blocks the sign-in.", "Have a Conditional Access Administrator look the request-id up in the sign-in log (-v shows it).";
+    SIGN_IN_NEEDED: "tenant/sign-in-needed", Person, "A person has to sign in.", "Run `keywright login`; where nobody is there, let an application sign in with a certificate or a workload identity.";
     UNAUTHORIZED: "tenant/unauthorized", Tenant, "The tenant does not accept the sign-in.", "Check tenant and client id of the profile, then run the command again.";
     FORBIDDEN: "tenant/forbidden", Policy, "The tenant forbids it.", "Have an administrator grant UserAuthMethod-Passkey.ReadWrite.All; for an administrator's account a Privileged Authentication Administrator has to act.";
     NOT_OFFERED: "tenant/not-offered", Policy, "The tenant does not offer this for that account.", "Nobody can provision their own account this way: sign in as somebody else, or name another user.";
@@ -279,6 +289,7 @@ advice! {
     NETWORK: "tenant/network", Tenant, "The tenant cannot be reached.", "Check the network and the proxy, then run the same command again; it goes on where it stopped.";
     REFUSED: "tenant/refused", Policy, "The tenant refused the request.", "Read the tenant's own words above; an Authentication Policy Administrator can change the passkey policy.";
     MALFORMED: "tenant/malformed", Tenant, "The tenant's answer makes no sense.", "Check that the profile names the right hosts; run again with -vv and report the request-id.";
+    INTERRUPTED: "tenant/interrupted", Interrupted, "The tenant was not waited for.", "Run the same command again; it goes on where it stopped.";
     PROFILE: "tenant/profile", Usage, "The profile cannot be used.", "Correct the profile; `keywright doctor` names the field.";
     OUTCOME_UNKNOWN: "tenant/outcome-unknown", Tenant, "The registration was sent, but its outcome is unknown.", "Run the same command again: it asks the tenant before anything else.";
 }
@@ -287,7 +298,14 @@ impl Advised for IdentityError {
     fn advice(&self) -> &'static Advice {
         match self {
             Self::UserUnknown(_) => &USER_UNKNOWN,
-            Self::SignIn(_) => &SIGN_IN,
+            Self::SignIn(refusal) => match refusal.trouble {
+                SignInTrouble::Application => &APPLICATION,
+                SignInTrouble::Consent => &CONSENT,
+                SignInTrouble::Account => &ACCOUNT,
+                SignInTrouble::ConditionalAccess => &CONDITIONAL_ACCESS,
+                SignInTrouble::Person => &SIGN_IN_NEEDED,
+                SignInTrouble::Other => &SIGN_IN,
+            },
             Self::Unauthorized(_) => &UNAUTHORIZED,
             Self::Forbidden(_) => &FORBIDDEN,
             Self::NotOffered(_) => &NOT_OFFERED,
@@ -297,6 +315,7 @@ impl Advised for IdentityError {
             Self::Network(_) => &NETWORK,
             Self::Refused(_) => &REFUSED,
             Self::Malformed(_) => &MALFORMED,
+            Self::Interrupted => &INTERRUPTED,
             Self::Profile(_) => &PROFILE,
         }
     }

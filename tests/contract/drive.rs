@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use keywright::identity::{IdentityProvider as _, KeyModel, RegisterError};
+use keywright::identity::{IdentityProvider as _, KeyModel, RegisterError, User};
 use keywright::simulator::key::Model;
 use keywright::simulator::tenant::{Act, Exchange, Fault, RecordedAnswer, RunningTenant, Script, Spelling, TrainingUser};
 use serde_json::{Value, json};
@@ -65,6 +65,9 @@ fn pages(desk: &mut Desk) {
     assert_eq!(desk.entra.methods(&tina).unwrap().len(), 10);
     desk.entra.preflight(&tina, &MODEL).unwrap();
     desk.entra.creation_options(&tina, None).unwrap();
+    let users = vec![tina.clone(), User { id: "nobody".into(), ..tina }];
+    let lists = desk.entra.methods_of(&users).unwrap();
+    assert!(lists[0].as_ref().is_ok_and(|list| list.len() == 10) && lists[1].is_err());
 }
 
 fn odd_names() -> Script {

@@ -31,7 +31,7 @@ struct Shop {
 
 impl Shop {
     fn enroll(&self, place: usize, face: &Arc<ScriptedFace>) -> Summary {
-        let tools = Tools { clock: Arc::clone(&self.clock), rng: generators()(), on_pause: Box::new(|_| {}) };
+        let tools = Tools::new(Arc::clone(&self.clock), generators()());
         let mut provider = Entra::new(Profile::from_toml(&self.profile).unwrap(), None, tools).unwrap();
         let mut ledger = SqliteLedger::open(&self.dir.path().join("ledger.sqlite3"), Arc::clone(&self.clock)).unwrap();
         let safe = AgeSafe::open_or_create(&self.dir.path().join("station.age")).unwrap();

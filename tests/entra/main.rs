@@ -6,6 +6,7 @@
 
 mod calls;
 mod faults;
+mod gate;
 mod hostile;
 mod preflight;
 mod refusals;

@@ -25,7 +25,7 @@ fn by_certificate(file: &str, alg: &str) -> Result<(), IdentityError> {
         tenant.profile_toml().lines().filter(|line| !line.starts_with("client_secret")).map(|line| format!("{line}\n")).collect();
     let profile =
         Profile::from_toml(&format!("{profile}certificate = \"tests/data/entra/{file}\"\ncertificate_alg = \"{alg}\""))?;
-    let tools = Tools { clock, rng: Box::new(StdRng::seed_from_u64(1)), on_pause: Box::new(|_| ()) };
+    let tools = Tools::new(clock, Box::new(StdRng::seed_from_u64(1)));
     Entra::new(profile, None, tools)?.sign_in()
 }
 
@@ -36,7 +36,7 @@ fn certificates() {
         by_certificate("application-pkcs1.pem", alg).unwrap();
         let error = by_certificate("stranger.pem", alg).unwrap_err();
         assert!(
-            matches!(&error, IdentityError::SignIn(reason) if reason.contains("AADSTS700027") && reason.contains("clock")),
+            matches!(&error, IdentityError::SignIn(refusal) if refusal.sentence.contains("AADSTS700027") && refusal.sentence.contains("clock")),
             "{error}"
         );
     }
@@ -62,7 +62,7 @@ fn secrets() {
             None => outcome.unwrap(),
             Some(code) => assert!(outcome.unwrap_err().to_string().contains(code)),
         }
-        let tools = || Tools { clock: clock.clone(), rng: Box::new(StdRng::seed_from_u64(1)), on_pause: Box::new(|_| ()) };
+        let tools = || Tools::new(clock.clone(), Box::new(StdRng::seed_from_u64(1)));
         let handed_in = Some(SecretText::new("training-secret"));
         let mut entra = Entra::new(Profile::from_toml(&profile).unwrap(), handed_in, tools()).unwrap();
         entra.sign_in().expect("a secret that is handed in goes first");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keywright::clock::{ManualClock, SharedClock};
-use keywright::identity::entra::{Entra, Profile, Tools};
+use keywright::identity::entra::{Entra, Gate, Profile, Tools};
 use keywright::simulator::key::test_root_der;
 use keywright::simulator::tenant::{AttestationJudge, AttestationLevel, RunningTenant, Script, Submission, TrainingTenant};
 use rand::SeedableRng;
@@ -42,6 +42,8 @@ pub struct Desk {
     pub clock: Arc<ManualClock>,
     /// The waits that were announced.
     pub pauses: Arc<Mutex<Vec<Duration>>>,
+    /// The gate of the client.
+    pub gate: Gate,
 }
 
 /// The tenant of a script.
@@ -52,12 +54,16 @@ pub fn start(script: Script, clock: SharedClock) -> RunningTenant {
 
 /// A client for a profile; its clock is moved by hand.
 pub fn client(profile: &str, clock: SharedClock) -> (Entra, Arc<Mutex<Vec<Duration>>>) {
+    gated(profile, clock, Gate::default())
+}
+
+fn gated(profile: &str, clock: SharedClock, gate: Gate) -> (Entra, Arc<Mutex<Vec<Duration>>>) {
     let pauses = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&pauses);
     let tools = Tools {
-        clock,
-        rng: Box::new(StdRng::seed_from_u64(12)),
         on_pause: Box::new(move |wait| told.lock().unwrap().push(wait)),
+        gate,
+        ..Tools::new(clock, Box::new(StdRng::seed_from_u64(12)))
     };
     (Entra::new(Profile::from_toml(profile).unwrap(), None, tools).unwrap(), pauses)
 }
@@ -66,8 +72,9 @@ impl Desk {
     pub fn new(script: Script) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-23T15:00:00Z".parse().unwrap()));
         let tenant = start(script, clock.clone());
-        let (entra, pauses) = client(&tenant.profile_toml(), clock.clone());
-        Self { tenant, entra, clock, pauses }
+        let gate = Gate::default();
+        let (entra, pauses) = gated(&tenant.profile_toml(), clock.clone(), gate.clone());
+        Self { tenant, entra, clock, pauses, gate }
     }
 
     /// Takes the waits that were announced since the last time.

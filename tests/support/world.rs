@@ -128,7 +128,7 @@ impl World {
         act: impl FnOnce(&mut Enrolment<'_>) -> T,
     ) -> T {
         let profile = Profile::from_toml(&self.tenant.profile_toml()).unwrap();
-        let tools = Tools { clock: self.shared(), rng: generators()(), on_pause: Box::new(|_| {}) };
+        let tools = Tools::new(self.shared(), generators()());
         let mut provider = Entra::new(profile, None, tools).unwrap();
         let safe = AgeSafe::open_or_create(&self.dir.path().join("station.age")).unwrap();
         let mut bus = TrainingBus::new(self.desk.clone(), hands);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::entra::graph::{Graph, Version};
@@ -128,7 +129,22 @@ fn outcome(answer: &Answer) -> Result<Method, RegisterError> {
 /// All passkeys of a user.
 pub(super) fn list(graph: &mut Graph, user: &User) -> Result<Vec<Method>, IdentityError> {
     let url = graph.user_url(Version::V1, &user.id, &COLLECTION)?;
-    let bodies: Vec<MethodBody> = graph.list(url)?;
+    methods(graph.list(&url)?)
+}
+
+/// All passkeys of each of many users, in their order.
+pub(super) fn list_many(graph: &mut Graph, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
+    let urls: Vec<Url> =
+        users.iter().map(|user| graph.user_url(graph.version, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
+    let answers = graph.batch(&urls)?;
+    let lists = answers.iter().map(|answer| match answer.status {
+        200 => methods(reply::json(answer).and_then(|page| graph.rest_of(page))?),
+        _ => Err(reply::error(answer)),
+    });
+    Ok(lists.collect())
+}
+
+fn methods(bodies: Vec<MethodBody>) -> Result<Vec<Method>, IdentityError> {
     if bodies.len() > MAX_METHODS {
         return Err(IdentityError::Malformed(format!("more than {MAX_METHODS} passkeys for one user")));
     }
@@ -187,7 +203,7 @@ mod tests {
             (204, "", false),
             (302, "", false),
         ] {
-            let answer = Answer { status, retry_after: None, request_id: String::new(), body: body.as_bytes().to_vec().into() };
+            let answer = Answer { status, body: body.as_bytes().to_vec().into(), ..Answer::default() };
             assert_eq!(matches!(outcome(&answer), Err(RegisterError::Refused(_))), refused, "{status} {body}");
             assert_eq!(matches!(outcome(&answer), Err(RegisterError::Unknown(_))), !refused, "{status} {body}");
         }

@@ -5,14 +5,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::identity::IdentityError;
-use crate::identity::entra::http::{Answer, Body, Call, Http, Lost};
+use crate::identity::entra::http::{Answer, Body, Call, Http, Lost, bearer};
 use crate::identity::entra::profile::wrong;
 use crate::identity::entra::reply;
 use crate::identity::entra::retry::Repeat;
-use crate::identity::entra::sign_in::SignIn;
+use crate::identity::entra::sign_in::Session;
 
 /// Most pages of one list.
 const MAX_PAGES: usize = 100;
+/// Most times that one call may have its token renewed: for its age, and for two claims challenges.
+const MAX_RENEWALS: usize = 3;
 
 /// Which of Graph's two interfaces.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +26,15 @@ pub(super) enum Version {
 /// A signed-in client of one Graph host.
 pub(super) struct Graph {
     pub(super) http: Http,
-    pub(super) sign_in: SignIn,
+    pub(super) session: Session,
     pub(super) root: Url,
+    /// The interface that batches go to.
+    pub(super) version: Version,
 }
 
+/// A page of a list.
 #[derive(Deserialize)]
-struct Page<T> {
+pub(super) struct Page<T> {
     value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
@@ -67,16 +72,21 @@ impl Graph {
     }
 
     /// Reads a whole list, following `@odata.nextLink` on the same host.
-    pub(super) fn list<T: DeserializeOwned>(&mut self, url: Url) -> Result<Vec<T>, IdentityError> {
-        let mut items = Vec::new();
-        let mut next = url;
-        for _ in 0..MAX_PAGES {
-            let page: Page<T> = self.get(&next)?;
-            items.extend(page.value);
-            let Some(link) = page.next else {
+    pub(super) fn list<T: DeserializeOwned>(&mut self, url: &Url) -> Result<Vec<T>, IdentityError> {
+        let page = self.get(url)?;
+        self.rest_of(page)
+    }
+
+    /// The list that a first page begins.
+    pub(super) fn rest_of<T: DeserializeOwned>(&mut self, first: Page<T>) -> Result<Vec<T>, IdentityError> {
+        let (mut items, mut next) = (first.value, first.next);
+        for _ in 1..MAX_PAGES {
+            let Some(link) = next else {
                 return Ok(items);
             };
-            next = self.next_page(&link)?;
+            let page: Page<T> = self.get(&self.next_page(&link)?)?;
+            items.extend(page.value);
+            next = page.next;
         }
         Err(IdentityError::Malformed(format!("a list of more than {MAX_PAGES} pages")))
     }
@@ -107,20 +117,24 @@ impl Graph {
 
     /// Fetches a token if there is none.
     pub(super) fn sign_in(&mut self) -> Result<(), IdentityError> {
-        self.sign_in.token(&mut self.http).map(|_| ())
+        self.session.token(&mut self.http).map(|_| ())
     }
 
-    /// A call with the token. A token that is refused is renewed once: its life can be cut short at any time.
-    fn authorised(&mut self, method: &Method, url: &Url, body: &Body, repeat: Repeat) -> Result<Answer, Lost> {
-        let mut renewed = false;
+    /// A call with the token. A token that is refused is renewed: its life can be cut short at any time, and a claims
+    /// challenge may ask for more than it holds.
+    pub(super) fn authorised(&mut self, method: &Method, url: &Url, body: &Body, repeat: Repeat) -> Result<Answer, Lost> {
+        let mut asked: Vec<Option<String>> = Vec::new();
         loop {
-            let token = self.sign_in.token(&mut self.http).map_err(Lost::NotSent)?;
-            let answer = self.http.call(&Call { method: method.clone(), url, bearer: Some(token), body }, repeat)?;
-            if answer.status != 401 || renewed {
+            let token = self.session.token(&mut self.http).map_err(Lost::NotSent)?;
+            let header = bearer(&token);
+            let answer = self.http.call(&Call::with_token(method.clone(), url, &header, body), repeat)?;
+            let refused = answer.status == 401 || (answer.status == 403 && answer.claims.is_some());
+            // The same demand twice is not met by a third token.
+            if !refused || asked.contains(&answer.claims) || asked.len() >= MAX_RENEWALS {
                 return Ok(answer);
             }
-            self.sign_in.forget();
-            renewed = true;
+            self.session.refused(&token, answer.claims.clone());
+            asked.push(answer.claims);
         }
     }
 }

@@ -1,40 +1,46 @@
-//! The one place that talks HTTP: bounded answers, no redirects, https only, and the waits between tries.
+//! The one place that talks HTTP: no redirects, https only, the gate of each host, and the waits between tries.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io::Read;
 use std::sync::Once;
 use std::time::Duration;
 
 use rand::CryptoRng;
-use reqwest::blocking::{Client, Response};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Url, redirect, retry};
 use zeroize::Zeroizing;
 
 use crate::clock::SharedClock;
+use crate::ctap::Cancel;
 use crate::identity::IdentityError;
+use crate::identity::entra::exchange::{TOTAL_TIMEOUT, chain, exchange};
 use crate::identity::entra::guid::guid;
-use crate::identity::entra::profile::{Hosts, check_scheme, wrong};
-use crate::identity::entra::reply::tame;
-use crate::identity::entra::retry::{LONGEST_WAIT, Repeat, TRIES, back_off, retry_after};
+use crate::identity::entra::profile::{check_scheme, is_link_local, is_loopback, wrong};
+use crate::identity::entra::reply::{self, tame};
+use crate::identity::entra::retry::{LONGEST_WAIT, Repeat, TRIES, back_off};
+use crate::identity::entra::throttle::Gate;
 use crate::secret::SecretText;
 
-/// Longest answer that is read; creation options of a user with many passkeys have about 20 kB.
-const MAX_BODY: usize = 1 << 20;
+pub(super) use crate::identity::entra::exchange::{Answer, Lost};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// A person may need minutes between two calls; a connection that old is often dead without knowing it.
 const IDLE_CONNECTION: Duration = Duration::from_secs(5);
+/// A wait is cut into such pieces, so that a stop request is heard between them.
+const STEP: Duration = Duration::from_millis(100);
 
 /// What the adapter needs from outside.
 pub struct Tools {
     /// Time and waiting.
     pub clock: SharedClock,
-    /// Randomness for request ids and for the jitter of waits.
+    /// Randomness for request ids, sign-ins and the jitter of waits.
     pub rng: Box<dyn CryptoRng + Send>,
     /// Told before each wait how long it is, so that a person can be told too.
     pub on_pause: Box<dyn FnMut(Duration) + Send>,
+    /// Stop request: ends waits, and calls that are safe to lose.
+    pub cancel: Cancel,
+    /// Which hosts asked to be left alone; shared by all clients of a process.
+    pub gate: Gate,
 }
 
 impl fmt::Debug for Tools {
@@ -43,32 +49,10 @@ impl fmt::Debug for Tools {
     }
 }
 
-/// An answer, whatever its status.
-pub(super) struct Answer {
-    /// HTTP status.
-    pub(super) status: u16,
-    /// `Retry-After`, as a time from now.
-    pub(super) retry_after: Option<Duration>,
-    /// `request-id` of the answer's head, or empty.
-    pub(super) request_id: String,
-    /// The body, whole. Wiped, since tokens come in one.
-    pub(super) body: Zeroizing<Vec<u8>>,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Lost {
-    /// Nothing was sent.
-    NotSent(IdentityError),
-    /// It may have been received and acted upon.
-    InFlight(IdentityError),
-}
-
-impl Lost {
-    pub(super) fn into_error(self) -> IdentityError {
-        match self {
-            Self::NotSent(error) | Self::InFlight(error) => error,
-        }
+impl Tools {
+    /// Tools that tell nobody, hear no stop request and share nothing.
+    pub fn new(clock: SharedClock, rng: Box<dyn CryptoRng + Send>) -> Self {
+        Self { clock, rng, on_pause: Box::new(|_| ()), cancel: Cancel::new(), gate: Gate::default() }
     }
 }
 
@@ -83,39 +67,85 @@ pub(super) enum Body {
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: &'a Url,
-    pub(super) bearer: Option<&'a SecretText>,
+    /// Headers beside the usual ones; their values are secrets.
+    pub(super) secrets: Vec<(HeaderName, &'a str)>,
     pub(super) body: &'a Body,
+}
+
+impl<'a> Call<'a> {
+    /// A call with an access token.
+    pub(super) fn with_token(method: Method, url: &'a Url, token: &'a Zeroizing<String>, body: &'a Body) -> Self {
+        Self { method, url, secrets: vec![(AUTHORIZATION, token.as_str())], body }
+    }
+}
+
+/// The `Authorization` header of a token.
+pub(super) fn bearer(token: &SecretText) -> Zeroizing<String> {
+    Zeroizing::new(format!("Bearer {}", token.expose()))
 }
 
 /// The client with everything that it needs to wait and try again.
 pub(super) struct Http {
-    client: Client,
+    clients: Clients,
     pub(super) tools: Tools,
 }
 
-impl Http {
-    pub(super) fn new(hosts: &Hosts, tools: Tools) -> Result<Self, IdentityError> {
+/// Connections, shared by all threads.
+#[derive(Clone)]
+pub(super) struct Clients {
+    /// Through the system's proxy, where it has one.
+    proxied: Client,
+    /// For this machine and for the metadata service, which no proxy can reach.
+    direct: Client,
+}
+
+impl Clients {
+    pub(super) fn new() -> Result<Self, IdentityError> {
         install_tls_provider();
-        let mut builder = Client::builder()
-            .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .pool_idle_timeout(IDLE_CONNECTION);
-        if hosts.both_loopback() {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| wrong(format!("the HTTPS client cannot be set up: {}", chain(&error))))?;
-        Ok(Self { client, tools })
+        let built = |builder: ClientBuilder| {
+            builder.build().map_err(|error| wrong(format!("the HTTPS client cannot be set up: {}", chain(&error))))
+        };
+        Ok(Self { proxied: built(builder())?, direct: built(builder().no_proxy())? })
     }
 
-    /// Makes a call, again where `repeat` allows it, and gives the last answer.
+    fn of(&self, url: &Url) -> &Client {
+        if is_loopback(url) || is_link_local(url) { &self.direct } else { &self.proxied }
+    }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .pool_idle_timeout(IDLE_CONNECTION)
+}
+
+impl Http {
+    pub(super) fn new(clients: Clients, tools: Tools) -> Self {
+        Self { clients, tools }
+    }
+
+    /// The connections, for another thread's client.
+    pub(super) fn clients(&self) -> Clients {
+        self.clients.clone()
+    }
+
+    /// Makes a call, again where `repeat` allows it, and gives the last answer. A host that asked to be left alone is: for
+    /// a short time by waiting, for a longer one by an error without a call.
     pub(super) fn call(&mut self, call: &Call<'_>, repeat: Repeat) -> Result<Answer, Lost> {
+        let place = call.url.origin().ascii_serialization();
         let mut number = 1_u32;
         loop {
-            let outcome = self.once(call);
+            self.pass_gate(&place)?;
+            let outcome = self.once(call, repeat == Repeat::Safe);
+            if let Ok(answer @ Answer { status: 429 | 503 | 504, retry_after: Some(wait), .. }) = &outcome {
+                let now = self.tools.clock.monotonic();
+                self.tools.gate.close(&place, now, *wait, reply::error(answer));
+            }
             let wait = match &outcome {
                 Ok(answer) if repeat.again(answer.status) => answer.retry_after,
                 Err(Lost::NotSent(IdentityError::Network(_)) | Lost::InFlight(IdentityError::Network(_)))
@@ -129,22 +159,53 @@ impl Http {
             if number >= TRIES || wait > LONGEST_WAIT {
                 return outcome;
             }
-            self.pause(wait);
+            // What calls for another try was not carried out, or may be carried out twice.
+            self.pause(wait).map_err(Lost::NotSent)?;
             number = number.saturating_add(1);
         }
     }
 
-    /// Says so and waits.
-    pub(super) fn pause(&mut self, wait: Duration) {
-        (self.tools.on_pause)(wait);
-        self.tools.clock.sleep(wait);
+    fn pass_gate(&mut self, place: &str) -> Result<(), Lost> {
+        loop {
+            let Some((left, error)) = self.tools.gate.closed(place, self.tools.clock.monotonic()) else { return Ok(()) };
+            if left > LONGEST_WAIT {
+                return Err(Lost::NotSent(error));
+            }
+            self.pause(left).map_err(Lost::NotSent)?;
+        }
     }
 
-    /// Makes a call once.
-    pub(super) fn once(&mut self, call: &Call<'_>) -> Result<Answer, Lost> {
+    /// Says so and waits.
+    ///
+    /// # Errors
+    /// [`IdentityError::Interrupted`] as soon as the stop is requested.
+    pub(super) fn pause(&mut self, wait: Duration) -> Result<(), IdentityError> {
+        (self.tools.on_pause)(wait);
+        self.wait(wait)
+    }
+
+    /// Waits without a word.
+    pub(super) fn wait(&self, wait: Duration) -> Result<(), IdentityError> {
+        let end = self.tools.clock.monotonic().saturating_add(wait);
+        loop {
+            if self.tools.cancel.requested() {
+                return Err(IdentityError::Interrupted);
+            }
+            let left = end.saturating_sub(self.tools.clock.monotonic());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.tools.clock.sleep(left.min(STEP));
+        }
+    }
+
+    /// Makes a call once. One that is `losable` ends with a stop request; any other is waited for.
+    pub(super) fn once(&mut self, call: &Call<'_>, losable: bool) -> Result<Answer, Lost> {
         let id = guid(&mut *self.tools.rng);
-        let started = self.tools.clock.monotonic();
-        let outcome = self.send(call, &id, started);
+        let outcome = self
+            .request(call, &id)
+            .map_err(Lost::NotSent)
+            .and_then(|request| exchange(request, &self.tools.clock, losable.then_some(&self.tools.cancel)));
         let path = call.url.path();
         let ending = match &outcome {
             Ok(answer) => format!("{} (request-id {})", answer.status, tame(&answer.request_id)),
@@ -155,78 +216,27 @@ impl Http {
         outcome
     }
 
-    fn send(&self, call: &Call<'_>, id: &str, started: Duration) -> Result<Answer, Lost> {
-        check_scheme(call.url).map_err(|()| Lost::NotSent(wrong("only https is spoken, save to this machine")))?;
-        let mut request = self
-            .client
+    fn request(&self, call: &Call<'_>, id: &str) -> Result<RequestBuilder, IdentityError> {
+        if check_scheme(call.url).is_err() && !is_link_local(call.url) {
+            return Err(wrong("only https is spoken, save to this machine and its metadata service"));
+        }
+        let client = self.clients.of(call.url);
+        let mut request = client
             .request(call.method.clone(), call.url.clone())
             .header("client-request-id", id)
             .header("accept", "application/json");
-        if let Some(token) = call.bearer {
-            let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-            let mut value = HeaderValue::from_str(&text).map_err(|_| {
-                Lost::NotSent(IdentityError::Malformed("the access token has characters that no header may hold".into()))
-            })?;
+        for (name, secret) in &call.secrets {
+            let mut value = HeaderValue::from_str(secret)
+                .map_err(|_| IdentityError::Malformed("the access token has characters that no header may hold".into()))?;
             value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            request = request.header(name, value);
         }
-        request = match call.body {
+        Ok(match call.body {
             Body::Empty => request,
             Body::Json(bytes) => request.header(CONTENT_TYPE, "application/json").body(bytes.clone()),
             Body::Form(fields) => request.form(&fields.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()),
-        };
-        let mut response = request.send().map_err(lost)?;
-        let body = self.read_body(&mut response, started).map_err(Lost::InFlight)?;
-        let now = self.tools.clock.now();
-        Ok(Answer {
-            status: response.status().as_u16(),
-            retry_after: text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(value, now)),
-            request_id: text(response.headers(), "request-id").unwrap_or_default().to_owned(),
-            body,
         })
     }
-
-    /// The client's own limit counts for each piece, so a server that drips is stopped here.
-    fn read_body(&self, response: &mut Response, started: Duration) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
-        let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
-        let mut piece = Zeroizing::new([0_u8; 8 * 1024]);
-        loop {
-            let length = response
-                .read(&mut piece[..])
-                .map_err(|error| IdentityError::Network(format!("the answer broke off: {error}")))?;
-            let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else {
-                return Ok(body);
-            };
-            if body.len().saturating_add(length) > MAX_BODY {
-                return Err(IdentityError::Malformed(format!("an answer of more than {MAX_BODY} bytes")));
-            }
-            body.extend_from_slice(bytes);
-            if self.tools.clock.monotonic().saturating_sub(started) > TOTAL_TIMEOUT {
-                return Err(IdentityError::Network("the answer took longer than a minute".into()));
-            }
-        }
-    }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn lost(error: reqwest::Error) -> Lost {
-    let not_sent = error.is_connect() || error.is_builder();
-    let network = IdentityError::Network(chain(&error.without_url()));
-    if not_sent { Lost::NotSent(network) } else { Lost::InFlight(network) }
-}
-
-/// The error and its causes in one line.
-fn chain(error: &reqwest::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        cause = inner.source();
-    }
-    tame(&line)
 }
 
 /// The TLS library wants its cryptography named once in a process.

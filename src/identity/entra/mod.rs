@@ -2,7 +2,10 @@
 
 mod aadsts;
 mod assertion;
+mod batch;
+mod challenge;
 mod credential_ids;
+mod exchange;
 mod fido2_methods;
 mod graph;
 mod guid;
@@ -14,14 +17,16 @@ mod profile;
 mod reply;
 mod retry;
 mod sign_in;
+mod throttle;
 mod users;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::identity::entra::graph::Graph;
-use crate::identity::entra::http::Http;
-use crate::identity::entra::sign_in::SignIn;
+use crate::identity::entra::graph::{Graph, Version};
+use crate::identity::entra::http::{Clients, Http};
+use crate::identity::entra::sign_in::Session;
 use crate::identity::{IdentityError, IdentityProvider, KeyModel, Method, Offer, Preflight, RegisterError, Registration, User};
 use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
@@ -29,10 +34,11 @@ use crate::webauthn::CredentialId;
 pub use credential_ids::{readings, stands_for};
 pub use http::Tools;
 pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
+pub use throttle::Gate;
 
 /// One tenant, signed in to as an application. Nothing is sent before the first call.
 pub struct Entra {
-    profile: Profile,
+    profile: Arc<Profile>,
     graph: Graph,
 }
 
@@ -51,9 +57,19 @@ impl Entra {
     pub fn new(mut profile: Profile, secret: Option<SecretText>, tools: Tools) -> Result<Self, IdentityError> {
         profile.check()?;
         let hosts = profile.hosts()?;
-        let sign_in = SignIn::new(&mut profile, secret)?;
-        let http = Http::new(&hosts, tools)?;
-        Ok(Self { profile, graph: Graph { http, sign_in, root: hosts.graph } })
+        let session = Session::new(&mut profile, secret)?;
+        let http = Http::new(Clients::new()?, tools);
+        Ok(Self { profile: Arc::new(profile), graph: Graph { http, session, root: hosts.graph, version: Version::V1 } })
+    }
+
+    /// A client of the same tenant for another thread: with the same connections and the same sign-in, so that a token is
+    /// fetched once for all of them. `tools` should share the gate and has to share the clock.
+    #[must_use]
+    pub fn another(&self, tools: Tools) -> Self {
+        let http = Http::new(self.graph.http.clients(), tools);
+        let graph =
+            Graph { http, session: self.graph.session.clone(), root: self.graph.root.clone(), version: self.graph.version };
+        Self { profile: Arc::clone(&self.profile), graph }
     }
 
     /// The profile, without its secret.
@@ -67,6 +83,14 @@ impl Entra {
     /// [`IdentityError::SignIn`] with the reason, or what the network did.
     pub fn sign_in(&mut self) -> Result<(), IdentityError> {
         self.graph.sign_in()
+    }
+
+    /// The passkeys of many users, twenty users a call, in the order of the users; or why a user's could not be read.
+    ///
+    /// # Errors
+    /// [`IdentityError`], when nothing could be read.
+    pub fn methods_of(&mut self, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
+        fido2_methods::list_many(&mut self.graph, users)
     }
 }
 

@@ -135,7 +135,7 @@ fn read_policy(graph: &mut Graph) -> Result<Policy, IdentityError> {
 fn groups(graph: &mut Graph, user: &User) -> Result<Vec<String>, IdentityError> {
     let mut url = graph.user_url(Version::V1, &user.id, &["transitiveMemberOf", "microsoft.graph.group"])?;
     url.query_pairs_mut().append_pair("$select", "id");
-    let groups: Vec<Group> = graph.list(url)?;
+    let groups: Vec<Group> = graph.list(&url)?;
     Ok(groups.into_iter().map(|group| group.id).chain([user.id.clone()]).collect())
 }
 

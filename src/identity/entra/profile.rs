@@ -1,7 +1,7 @@
 //! A tenant profile: which tenant, in which cloud, and how to sign in to it.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use reqwest::Url;
@@ -208,6 +208,11 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or(host == "localhost", |address| address.is_loopback())
+}
+
+/// A literal link-local address (RFC 3927): where clouds put the metadata service of a machine. No router passes it on.
+pub(super) fn is_link_local(url: &Url) -> bool {
+    url.host_str().and_then(|host| host.parse::<Ipv4Addr>().ok()).is_some_and(|address| address.is_link_local())
 }
 
 pub(super) fn wrong(reason: impl Into<String>) -> IdentityError {

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, request_id: String::new(), body: body.as_bytes().to_vec().into() }
+        Answer { status, body: body.as_bytes().to_vec().into(), ..Answer::default() }
     }
 
     #[test]

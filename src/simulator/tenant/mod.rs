@@ -5,6 +5,7 @@
 //! credential ids, `POST /training/assertion` checks an [`Assertion`].
 
 mod assertion;
+mod batch;
 mod challenge;
 mod envelope;
 mod fault;

@@ -12,7 +12,7 @@ use crate::simulator::tenant::state::{TOKEN_LIFE, Tenant};
 use crate::simulator::tenant::token;
 use crate::simulator::tenant::wire::{Request, Response, form};
 
-type Outcome = Result<Response, Refusal>;
+pub(super) type Outcome = Result<Response, Refusal>;
 
 const PASSKEY_READ: &[&str] =
     &["UserAuthMethod-Passkey.Read.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"];
@@ -30,6 +30,7 @@ impl Tenant {
             ("POST", [_, "oauth2", "v2.0", "token"]) => Ok(self.token(request)),
             ("POST", ["training", "assertion"]) => Ok(self.assertion(request)),
             ("GET", ["training", "passkeys", user]) => self.training_passkeys(user),
+            ("POST", [version @ ("v1.0" | "beta"), "$batch"]) => self.batch(request, version),
             (_, ["v1.0", rest @ ..]) => self.graph(request, false, rest),
             (_, ["beta", rest @ ..]) => self.graph(request, true, rest),
             _ => Err(Refusal::not_found()),
@@ -67,9 +68,7 @@ impl Tenant {
     }
 
     fn graph(&mut self, request: &Request, beta: bool, path: &[&str]) -> Outcome {
-        if !self.knows_token(request.bearer.as_deref()) {
-            return Err(Refusal::bad_token());
-        }
+        self.admit(request)?;
         match path {
             ["users", name, below @ ..] if !name.starts_with('$') => self.of_user(request, beta, name, below),
             ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
@@ -112,6 +111,11 @@ impl Tenant {
             (_, ["authentication", "fido2Methods", ..]) => Err(Refusal::no_method()),
             _ => Err(Refusal::not_found()),
         }
+    }
+
+    /// Whether the caller is signed in.
+    pub(super) fn admit(&self, request: &Request) -> Result<(), Refusal> {
+        if self.knows_token(request.bearer.as_deref()) { Ok(()) } else { Err(Refusal::bad_token()) }
     }
 
     fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {

@@ -227,7 +227,8 @@ fn respond(request: &Request, state: &Mutex<Tenant>) -> Option<Response> {
     Some(response)
 }
 
-fn faulty(tenant: &mut Tenant, request: &Request, act: Option<Act>) -> Option<Response> {
+/// The answer under scripted trouble, or `None` when the connection is to be closed without one.
+pub(super) fn faulty(tenant: &mut Tenant, request: &Request, act: Option<Act>) -> Option<Response> {
     match act {
         None | Some(Act::Delay { .. }) => Some(tenant.answer(request)),
         Some(Act::CloseBefore) => None,

@@ -30,6 +30,20 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
+impl Request {
+    /// A request to a target: a path, and a query if there is one.
+    pub(super) fn to(method: &str, target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            segments: path.split('/').skip(1).map(decode).collect(),
+            query: pairs(query),
+            ..Self::default()
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Response {
@@ -133,16 +147,11 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<(Request, usize, usize)>> {
     }
     let body = header("content-length").map_or(Ok(0), str::parse).map_err(|_| bad("a content-length that is no number"))?;
     let target = head.path.filter(|target| target.starts_with('/')).ok_or_else(|| bad("a target that is no path"))?;
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request {
-        method: head.method.unwrap_or_default().to_owned(),
-        path: path.to_owned(),
-        segments: path.split('/').skip(1).map(decode).collect(),
-        query: pairs(query),
         bearer: header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
         client_request_id: header("client-request-id").unwrap_or_default().to_owned(),
         headers: head.headers.iter().map(shown).collect(),
-        body: Vec::new(),
+        ..Request::to(head.method.unwrap_or_default(), target)
     };
     Ok(Some((request, length, body)))
 }
