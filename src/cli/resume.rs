@@ -42,6 +42,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
         Intent::Seal => "forcing the PIN change",
         Intent::Register { .. } => "registering",
         Intent::DeleteCredential { .. } => "deleting an unused passkey",
+        Intent::Withdraw { .. } => "removing an unused passkey from the tenant",
         Intent::HandOver { .. } => "handing the PIN over",
     };
     Ok(if entry.outcome.is_some() { format!("{step}, ended") } else { format!("{step}, not known how it ended") })

@@ -2,6 +2,7 @@
 
 use crate::identity::Registration;
 use crate::ledger::{Entry, Intent, Outcome};
+use crate::webauthn::CredentialId;
 
 /// The last thing that is known about the key and the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +45,14 @@ pub(super) struct Progress {
     pub(super) forced: bool,
     /// How often the PIN was shown before.
     pub(super) copies: usize,
+    /// Passkeys that were sent, and of which nobody knows whether the tenant took them.
+    pub(super) strays: Vec<CredentialId>,
 }
 
 impl Progress {
     /// Folds a journal, oldest entry first.
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let start = Self { phase: Phase::Untouched, pins: Vec::new(), forced: false, copies: 0 };
+        let start = Self { phase: Phase::Untouched, pins: Vec::new(), forced: false, copies: 0, strays: Vec::new() };
         entries.iter().fold(start, Self::step)
     }
 
@@ -62,6 +65,18 @@ impl Progress {
         let unsure = matches!(entry.outcome, None | Some(Outcome::Unknown { .. }));
         let failed = matches!(entry.outcome, Some(Outcome::Failed { .. }));
         match &entry.intent {
+            Intent::Register { registration } if unsure && !self.strays.contains(&registration.credential_id) => {
+                self.strays.push(registration.credential_id.clone());
+            }
+            Intent::Register { registration: Registration { credential_id, .. } } | Intent::Withdraw { credential_id }
+                if !unsure && !failed =>
+            {
+                self.strays.retain(|stray| stray != credential_id);
+            }
+            _ => {}
+        }
+        match &entry.intent {
+            Intent::Withdraw { .. } => {}
             Intent::HandOver { .. } => self.copies = self.copies.saturating_add(1),
             _ if failed => {}
             Intent::Erase { .. } if unsure => self.phase = Phase::EraseUnsure,

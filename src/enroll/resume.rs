@@ -11,6 +11,7 @@ use crate::ctap::{Authenticator, Blank, CtapError, Failed, Look, Pinned, Samenes
 use crate::identity::{IdentityError, User};
 use crate::ledger::{Intent, JobId, JobState, Outcome};
 use crate::ui::{Event, Summary};
+use crate::webauthn::CredentialId;
 
 /// With fewer tries than this left no stored PIN is tried: the last ones belong to the key's user.
 pub(super) const LEAST_RETRIES: u8 = 4;
@@ -137,20 +138,28 @@ impl Enrolment<'_> {
     pub fn abandon(&mut self, id: JobId) -> Result<(), EnrolError> {
         let job = self.ledger.claim(id)?;
         self.same_tenant(&job)?;
-        let held = match Progress::of(&self.ledger.entries(id)?).phase {
-            Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) => {
-                match self.provider.user(&job.order.user_id) {
-                    Ok(user) => self.provider.find(&user, &registration.credential_id)?.is_some(),
-                    // The passkeys of a user who is gone are gone as well.
-                    Err(IdentityError::UserUnknown(_)) => false,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            _ => false,
-        };
-        if held {
+        let Progress { phase, mut strays, .. } = Progress::of(&self.ledger.entries(id)?);
+        if let Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) = phase {
+            strays.push(registration.credential_id);
+        }
+        if !strays.is_empty() && self.holds_any(&job.order.user_id, &strays)? {
             return Err(EnrolError::KeyInJob { job: id, upn: job.order.upn });
         }
         Ok(self.ledger.close(id, JobState::Ended)?)
+    }
+
+    fn holds_any(&mut self, user: &str, passkeys: &[CredentialId]) -> Result<bool, EnrolError> {
+        let user = match self.provider.user(user) {
+            Ok(user) => user,
+            // The passkeys of a user who is gone are gone as well.
+            Err(IdentityError::UserUnknown(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        for passkey in passkeys {
+            if self.provider.find(&user, passkey)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

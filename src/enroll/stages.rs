@@ -180,6 +180,7 @@ impl Enrolment<'_> {
         match then {
             Then::Remake => Ok(Stage::SetPin(blank, Freshness::Claimed)),
             Then::Stop(reason) => {
+                self.withdraw_strays(work)?;
                 self.ledger.close(work.id, JobState::Ended)?;
                 Err(reason)
             }

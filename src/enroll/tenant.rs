@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::EnrolError;
 use super::flow::{Enrolment, Finished, Order, Stage, Then, Work};
+use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
 use super::replug::is_blank;
 use super::resume::Found;
@@ -20,6 +21,7 @@ const POSTS: u8 = 2;
 const LOOKS: u8 = 4;
 /// … with this between.
 const LOOK_STEP: Duration = Duration::from_secs(2);
+const REMOVE_IT: &str = "no key has it any more: remove it with `keywright passkeys remove`";
 
 impl Enrolment<'_> {
     pub(super) fn register(
@@ -151,6 +153,7 @@ impl Enrolment<'_> {
         pin: Option<Pin>,
     ) -> Result<Summary, EnrolError> {
         let listed = self.look_for(work, &registration.credential_id, LOOKS)?.ok_or(EnrolError::NotReadBack)?;
+        self.withdraw_strays(work)?;
         self.begins(Step::HandOver);
         let progress = Progress::of(&self.ledger.entries(work.id)?);
         let pin = match pin {
@@ -184,6 +187,36 @@ impl Enrolment<'_> {
         self.ledger.close(work.id, JobState::Done)?;
         self.desk.tell(&Event::KeyIdle);
         Ok(summary)
+    }
+
+    /// Before a job is closed: what it sent without ever hearing of it must not stay in the tenant.
+    pub(super) fn withdraw_strays(&mut self, work: &Work) -> Result<(), EnrolError> {
+        let strays = Progress::of(&self.ledger.entries(work.id)?).strays;
+        strays.iter().try_for_each(|stray| self.withdraw(work, stray))
+    }
+
+    /// Removes a passkey that was sent, seemed not to have arrived, and was made anew: a directory may show late what it
+    /// took. Trouble with it must not keep the PIN from its user.
+    fn withdraw(&mut self, work: &Work, stray: &CredentialId) -> Result<(), EnrolError> {
+        let removed = match self.provider.find(&work.user, stray) {
+            Ok(None) => {
+                self.desk.notice(format!("{stray} was sent but did not arrive; should it turn up, {REMOVE_IT}"));
+                return Ok(());
+            }
+            Ok(Some(method)) => {
+                let ticket = self.ledger.before(work.id, &Intent::Withdraw { credential_id: stray.clone() }, None)?;
+                let removed = self.provider.remove(&work.user, &method.id);
+                let outcome = removed.as_ref().map_or_else(|error| outcome_of(&error.clone().into()), |()| Outcome::Done);
+                self.write_down(ticket, &outcome);
+                removed
+            }
+            Err(error) => Err(error),
+        };
+        self.desk.notice(match removed {
+            Ok(()) => "an earlier passkey of this job had arrived late: it is removed from the tenant".to_owned(),
+            Err(error) => format!("whether the tenant also took {stray} is not known ({error}); if so, {REMOVE_IT}"),
+        });
+        Ok(())
     }
 
     /// Opens the sealed copy beside a journal row.

@@ -82,6 +82,7 @@ fn intents() -> Vec<Intent> {
         Intent::Register { registration: registration() },
         Intent::DeleteCredential { credential_id: Some(CredentialId(vec![9; 64])) },
         Intent::DeleteCredential { credential_id: None },
+        Intent::Withdraw { credential_id: CredentialId(vec![7; 32]) },
         Intent::HandOver { means: "screen".into() },
     ]
 }

@@ -119,6 +119,12 @@ pub enum Intent {
         /// Which one; `None` for every credential of the job's relying party.
         credential_id: Option<CredentialId>,
     },
+    /// A passkey of this job that the tenant took after all, and whose private key is on no key any more, is about to be
+    /// removed from the tenant.
+    Withdraw {
+        /// Which one.
+        credential_id: CredentialId,
+    },
     /// The PIN will be shown, printed or sealed for somebody.
     HandOver {
         /// How (`screen`).

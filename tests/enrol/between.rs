@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use keywright::advice::{Advised as _, Exit};
 use keywright::ctap::Cancel;
@@ -260,6 +261,42 @@ fn a_refusal_of_what_landed_is_no_refusal() {
     let summary = world.enroll(&face, &order()).unwrap();
     check(&world, &summary, &face.pin(), 1, "landed");
     assert_eq!(world.tenant.calls("POST", METHODS), 1);
+}
+
+/// The directory shows late what it took: a passkey that was given up and made anew is not left behind in the tenant.
+#[test]
+fn what_arrives_late_is_withdrawn() {
+    for (delay, answer_takes, first, later) in [
+        // The second POST is refused, since the challenge is used up.
+        (Duration::from_mins(1), Duration::ZERO, "tenant/refused", Duration::from_mins(1)),
+        // The challenge runs out meanwhile, and a second passkey is made and taken.
+        (Duration::from_mins(8), Duration::from_mins(6), "tenant/not-read-back", Duration::from_mins(8)),
+    ] {
+        let world = World::new(&Model::STANDARD);
+        world.tenant.change(|script| script.listing_delay = u32::try_from(delay.as_secs()).unwrap());
+        world.tenant.add_fault(Fault::once("POST", METHODS, Act::CloseAfter));
+        let (face, clock) = (sure(), world.clock.clone());
+        face.when("the answer was lost", move || clock.advance(answer_takes));
+        assert_eq!(code(world.enroll(&face, &agreed())), first);
+        world.clock.advance(later);
+        world.tenant.change(|script| script.listing_delay = 0);
+        let face = sure();
+        let summary = world.enroll(&face, &agreed()).unwrap();
+        check(&world, &summary, &face.pin(), 1, first);
+        assert!(face.said().contains("arrived late"), "{}", face.said());
+    }
+}
+
+/// One that never arrives is named to the person, and keeps nobody from the PIN.
+#[test]
+fn what_may_still_arrive_is_named() {
+    let world = World::new(&Model::STANDARD);
+    world.tenant.add_fault(Fault::once("POST", METHODS, Act::CloseBefore));
+    let (face, clock) = (sure(), world.clock.clone());
+    face.when("the answer was lost", move || clock.advance(Duration::from_mins(6)));
+    let summary = world.enroll(&face, &agreed()).unwrap();
+    check(&world, &summary, &face.pin(), 1, "named");
+    assert!(face.said().contains("should it turn up"), "{}", face.said());
 }
 
 /// A batch certificate of another model: whatever it makes is refused before the tenant sees it, and does not pile up.

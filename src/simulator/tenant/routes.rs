@@ -1,5 +1,6 @@
 //! Which call does what.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::simulator::tenant::assertion::{self, Assertion};
@@ -95,7 +96,10 @@ impl Tenant {
             }
             ("GET", ["authentication", "fido2Methods"]) => {
                 self.require(PASSKEY_READ)?;
-                let passkeys = self.passkeys.get(&user?.id).into_iter().flatten().map(TrainingPasskey::to_json).collect();
+                let delay = SignedDuration::from_secs(self.script.listing_delay.into());
+                let listed = |passkey: &&TrainingPasskey| self.clock.now().duration_since(passkey.created) >= delay;
+                let passkeys = self.passkeys.get(&user?.id).into_iter().flatten();
+                let passkeys = passkeys.filter(listed).map(TrainingPasskey::to_json).collect();
                 Ok(self.page(request, passkeys))
             }
             ("POST", ["authentication", "fido2Methods"]) => self.register(request, &user?),

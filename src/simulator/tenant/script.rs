@@ -27,6 +27,8 @@ pub struct Script {
     pub spelling: Spelling,
     /// Items on one page of a list.
     pub page_size: usize,
+    /// Seconds until lists show a new passkey: the directory behind them is not one machine.
+    pub listing_delay: u32,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
     /// File in which the passkeys outlive the process; without one they end with it.
@@ -223,6 +225,7 @@ impl Default for Script {
             policy: TrainingPolicy::default(),
             spelling: Spelling::Digit,
             page_size: 100,
+            listing_delay: 0,
             faults: Vec::new(),
             memory: None,
         }
