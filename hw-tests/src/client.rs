@@ -20,6 +20,11 @@ impl Client {
         Self { python }
     }
 
+    /// The Python that it runs in.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// Runs a command; its failure fails the test.
     pub fn call(&self, command: &str, request: &Value) -> Value {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/client.py");

@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use super::framing::{Act, CBOR, Framing, INVALID_COMMAND, WINK};
 use super::gadget::Gadget;
 use super::reports::{Input, Report, Reports};
+use super::socket::Socket;
 use super::trick::Trick;
 use super::uhid::{self, Identity};
 use crate::await_until;
@@ -41,6 +42,7 @@ const STEP: Duration = Duration::from_millis(20);
 enum Port {
     Uhid(Identity),
     Gadget(Gadget),
+    Socket(PathBuf),
 }
 
 impl Port {
@@ -49,6 +51,7 @@ impl Port {
         match self {
             Self::Uhid(identity) => node_of(&identity.place),
             Self::Gadget(gadget) => node_where(|path, _| path.contains(&gadget.bus())),
+            Self::Socket(path) => path.exists().then(|| path.clone()),
         }
     }
 
@@ -56,6 +59,7 @@ impl Port {
         match self {
             Self::Uhid(identity) => Reports::Uhid(uhid::create(identity, DESCRIPTOR).expect("/dev/uhid")),
             Self::Gadget(gadget) => Reports::Gadget(gadget.plug().expect("the gadget")),
+            Self::Socket(path) => Reports::Socket(Socket::new(path).expect("a socket")),
         }
     }
 }
@@ -112,6 +116,11 @@ impl UsbKey {
         })
     }
 
+    /// A fresh key that is found, when it is plugged in, as a Unix socket at that path.
+    pub fn on_socket(path: &Path, model: Model, serial: u32) -> Self {
+        Self::new(model, serial, |_| Port::Socket(path.to_owned()))
+    }
+
     fn new(model: Model, serial: u32, port: impl FnOnce(Identity) -> Port) -> Self {
         let identity = Identity {
             name: model.name.into(),
@@ -144,7 +153,7 @@ impl UsbKey {
         self.presence.is_some()
     }
 
-    /// Its node, such as `/dev/hidraw0`.
+    /// Its node, such as `/dev/hidraw0`, or its socket.
     pub fn node(&self) -> &Path {
         &self.presence.as_ref().expect("plugged in").node
     }
@@ -218,7 +227,11 @@ impl UsbKey {
         match (&self.port, reports) {
             (Port::Gadget(gadget), _) => drop(gadget.unplug()),
             (Port::Uhid(_), Reports::Uhid(mut file)) => drop(uhid::destroy(&mut file)),
-            (Port::Uhid(_), Reports::Gadget(_)) => unreachable!("a port has one kind of file"),
+            (Port::Socket(path), Reports::Socket(socket)) => {
+                let _ = fs::remove_file(path);
+                socket.hang_up();
+            }
+            (Port::Uhid(_) | Port::Socket(_), _) => unreachable!("a port has one kind of file"),
         }
         // Only now: a key that is pulled out says nothing any more.
         self.desk.take(self.place);

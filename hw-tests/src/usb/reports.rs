@@ -1,11 +1,13 @@
-//! Reports to and from the kernel, over the file of a virtual device.
+//! Reports to and from the host, over the file of a virtual device or a socket.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::socket::Socket;
 use super::uhid;
 
 /// Size of a report of a FIDO device, in both directions.
@@ -29,6 +31,8 @@ pub(super) enum Reports {
     Uhid(File),
     /// `/dev/hidgN`: the reports themselves.
     Gadget(File),
+    /// A Unix socket: the reports themselves.
+    Socket(Socket),
 }
 
 impl Reports {
@@ -37,19 +41,15 @@ impl Reports {
         match self {
             Self::Uhid(file) => Self::Uhid(file.try_clone().unwrap()),
             Self::Gadget(file) => Self::Gadget(file.try_clone().unwrap()),
+            Self::Socket(socket) => Self::Socket(socket.clone()),
         }
     }
 
     /// What comes next from the host; `None` if nothing came within `time`.
     pub(super) fn read(&mut self, time: Duration) -> io::Result<Option<Input>> {
-        let file = match self {
-            Self::Uhid(file) | Self::Gadget(file) => &*file,
-        };
-        let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
-        if poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&time))? == 0 {
-            return Ok(None);
-        }
         match self {
+            Self::Socket(socket) => socket.read(time),
+            Self::Uhid(file) | Self::Gadget(file) if !comes_within(file.as_fd(), time)? => Ok(None),
             Self::Uhid(file) => uhid::read(file),
             Self::Gadget(file) => {
                 let mut report = [0; SIZE];
@@ -64,6 +64,13 @@ impl Reports {
         match self {
             Self::Uhid(file) => uhid::write(file, report),
             Self::Gadget(file) => file.write_all(report),
+            Self::Socket(socket) => socket.write(report),
         }
     }
+}
+
+/// Whether something can be read within that time.
+pub(super) fn comes_within(file: BorrowedFd<'_>, time: Duration) -> io::Result<bool> {
+    let time = Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
+    Ok(poll(&mut [PollFd::from_borrowed_fd(file, PollFlags::IN)], Some(&time))? > 0)
 }
