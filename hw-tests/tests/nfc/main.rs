@@ -13,7 +13,7 @@ use keywright::simulator::tenant::{Act, Fault};
 use keywright_hw_tests::{Card, Client, Line, Program, Run, Service};
 use serde_json::{Value, json};
 
-use crate::tenant::{Tenant, USER};
+use crate::tenant::{ORIGIN, Tenant, USER};
 
 /// One pcscd for all tests, one test at a time.
 fn rig() -> MutexGuard<'static, Service> {
@@ -53,7 +53,10 @@ fn user_takes_over(card: &Card, tenant: &Tenant, run: &Run) {
     assert_eq!(one["credentialId"], result["credentialId"]);
     assert_eq!(one["credentialId"], json!(tenant.passkey().credential_id), "{one}");
 
-    let user = tenant.sign_in(&client, "a pin of her own");
+    let user = tenant.sign_in(|options| {
+        let request = json!({"pin": "a pin of her own", "origin": ORIGIN, "options": options});
+        client.call("sign-in", &request)["assertion"].take()
+    });
     assert_eq!(json!(user), one["userHandle"]);
 }
 

@@ -8,7 +8,7 @@ use keywright::simulator::key::test_root_der;
 use keywright::simulator::tenant::{
     Assertion, AttestationJudge, AttestationLevel, Fault, RunningTenant, Script, Submission, TrainingPasskey, TrainingTenant,
 };
-use keywright_hw_tests::{Client, Program};
+use keywright_hw_tests::Program;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ use webauthn_rs_core::proto::{AuthenticationState, Credential, PublicKeyCredenti
 use crate::judge::{Case, accept};
 
 pub const USER: &str = "adele@contoso.example";
-const RP_ID: &str = "login.microsoft.com";
-const ORIGIN: &str = "https://login.microsoft.com";
+pub const RP_ID: &str = "login.microsoft.com";
+pub const ORIGIN: &str = "https://login.microsoft.com";
 
 /// Accepts what `webauthn-rs-core` accepts, chain to the test root included, and remembers it.
 #[derive(Default)]
@@ -81,7 +81,8 @@ impl Tenant {
     }
 
     /// The user signs in without a user name; tenant and judge each verify the assertion. Returns the user handle.
-    pub fn sign_in(&self, client: &Client, pin: &str) -> String {
+    /// `browser` makes an assertion (AuthenticationResponseJSON) of the options (PublicKeyCredentialRequestOptionsJSON).
+    pub fn sign_in(&self, browser: impl FnOnce(&Value) -> Value) -> String {
         let core = WebauthnCore::new_unsafe_experts_only(
             "tenant",
             RP_ID,
@@ -95,7 +96,7 @@ impl Tenant {
         let (challenge, state): (_, AuthenticationState) = core.generate_challenge_authenticate(builder).unwrap();
         let mut options = serde_json::to_value(challenge).unwrap()["publicKey"].take();
         options.as_object_mut().unwrap().remove("allowCredentials");
-        let answer = client.call("sign-in", &json!({"pin": pin, "origin": ORIGIN, "options": options}))["assertion"].take();
+        let answer = browser(&options);
 
         let response: PublicKeyCredential = serde_json::from_value(answer.clone()).unwrap();
         let verified = core.authenticate_credential(&response, &state).expect("the judge refuses the sign-in");

@@ -2,16 +2,18 @@
 //! (`hw-tests/vm/boot`), as root: the tests plug keys in, the program runs as an ordinary user.
 
 mod access;
+mod described;
 mod enrolment;
 mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]
 mod judge;
 mod listing;
+mod opinion;
 mod replug;
 mod seat;
 #[path = "../nfc/tenant.rs"]
-#[expect(dead_code, reason = "shared with the tests over a card, where another client signs in")]
+#[expect(dead_code, reason = "shared with the tests over a card, which script faults")]
 mod tenant;
 
 use std::process::{Command, Stdio};
