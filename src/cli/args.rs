@@ -8,6 +8,9 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::passkeys::PasskeysCommand;
+use super::tap::TapCommand;
+
 /// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
 #[derive(Debug, Parser)]
 #[command(name = "keywright", version, max_term_width = 110, propagate_version = false, disable_help_subcommand = true)]
@@ -165,6 +168,9 @@ pub(super) enum Command {
     /// The passkeys that the tenant holds for a user
     #[command(subcommand)]
     Passkeys(PasskeysCommand),
+    /// A user's Temporary Access Pass, for the days until a key has arrived
+    #[command(subcommand)]
+    Tap(TapCommand),
     /// Check everything that could stop you, and say what to do about it
     Doctor,
     /// The training tenant
@@ -303,23 +309,6 @@ pub(super) enum CredentialsCommand {
         /// Where the PIN comes from.
         #[command(flatten)]
         pin: PinSource,
-    },
-}
-
-/// `passkeys`.
-#[derive(Debug, Subcommand)]
-pub(super) enum PasskeysCommand {
-    /// List a user's passkeys
-    List {
-        /// The user: user principal name or object id.
-        user: String,
-    },
-    /// Remove one of a user's passkeys from the tenant
-    Remove {
-        /// The user: user principal name or object id.
-        user: String,
-        /// The passkey's id, as `list` shows it.
-        id: String,
     },
 }
 

@@ -6,7 +6,7 @@ use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::EnrolError;
 use crate::handover::pin::SafeError;
-use crate::identity::{IdentityError, RegisterError};
+use crate::identity::{IdentityError, RegisterError, Reply};
 use crate::ledger::LedgerError;
 use crate::secret::PinFormError;
 #[cfg(feature = "simulator")]
@@ -64,6 +64,46 @@ pub enum CliError {
     /// Neither name nor display name.
     #[error("there is nothing to rename: neither a name nor a display name is given")]
     NothingToRename,
+    /// A file holds no passkey that can be registered.
+    #[error("{} holds no passkey that can be registered: {reason}", .path.display())]
+    CredentialFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file says that its challenge has run out.
+    #[error("the challenge that this passkey was made for has run out")]
+    ChallengeOver,
+    /// Nobody agreed to a passkey whose PIN is not known to be temporary.
+    #[error("this passkey was made elsewhere: nothing tells who knows the PIN of its key, and nobody agreed to that")]
+    UnknownPin,
+    /// It would be the user's last passkey.
+    #[error("{0} would have no passkey then")]
+    LastPasskey(String),
+    /// The ledger knows of no passkey of the user on that key.
+    #[error("this ledger knows no passkey of {upn} on a key with serial number {serial}")]
+    NoSuchSerial {
+        /// Serial number.
+        serial: String,
+        /// Whose.
+        upn: String,
+    },
+    /// A pass is to work from a time that has passed.
+    #[error("the pass is to work from a time that has passed")]
+    StartIsPast,
+    /// The policy for passes forbids it.
+    #[error("{0}")]
+    PassPolicy(String),
+    /// The permission for passes is missing.
+    #[error("the tenant forbids it: {0}")]
+    PassForbidden(Reply),
+    /// A pass may have been issued, and nobody has seen it.
+    #[error("whether a pass was issued is not known: {0}")]
+    PassUnknown(IdentityError),
+    /// The pass could not be written where it belongs.
+    #[error("the pass was issued but could not be shown: {0}")]
+    PassNotShown(String),
     /// A file could not be written or read.
     #[error("{} cannot be used: {reason}", .path.display())]
     File {
@@ -140,6 +180,9 @@ impl CliError {
             | Self::Enrol(EnrolError::Tenant(error) | EnrolError::Register(RegisterError::Refused(error))) => Some(error),
             _ => None,
         };
+        if let Self::PassForbidden(reply) = self {
+            return Problem::with_detail(self, reply.to_string());
+        }
         match tenant {
             Some(
                 IdentityError::Unauthorized(reply)
@@ -170,6 +213,16 @@ advice! {
     NO_SUCH_CREDENTIAL: "cli/no-such-credential", Key, "No passkey on the key has that id.", "Run `keywright keys credentials list` for the ids.";
     SEVERAL_CREDENTIALS: "cli/several-credentials", Usage, "More than one passkey on the key begins with that.", "Give more of the id.";
     NOTHING_TO_RENAME: "cli/nothing-to-rename", Usage, "There is nothing to rename.", "Give --name, --display-name or both.";
+    CREDENTIAL_FILE: "cli/credential-file", Usage, "The file holds no passkey that can be registered.", "Compare it with docs/command-line.md; if it is damaged, make the passkey again with fresh creation options.";
+    CHALLENGE_OVER: "cli/challenge-over", Tenant, "The challenge that the passkey was made for has run out.", "Make the passkey again with fresh creation options.";
+    UNKNOWN_PIN: "consent/unknown-pin", Person, "Nothing tells who knows the PIN of the key, and nobody agreed to that.", "Run it in a terminal and answer the question, or add --allow-unforced-pin and have the user change the PIN at once.";
+    LAST_PASSKEY: "consent/last-passkey", Person, "The user would have no passkey then; nothing was removed.", "Add --last if that is meant.";
+    NO_SUCH_SERIAL: "cli/no-such-serial", Usage, "The ledger knows no passkey of the user on that key.", "Name the passkey by its id, as `keywright passkeys list USER` shows it; or the ledger of the station that registered it, with --ledger.";
+    START_IS_PAST: "cli/start-is-past", Usage, "The pass is to work from a time that has passed.", "Name a later time, or leave --start out.";
+    PASS_POLICY: "policy/pass", Policy, "The tenant's policy for Temporary Access Passes forbids it; nothing was issued.", "Stay within the limits that the message names; an Authentication Policy Administrator can change them.";
+    PASS_FORBIDDEN: "tenant/pass-forbidden", Policy, "The tenant forbids it.", "Have UserAuthMethod-TAP.ReadWrite.All granted; for an administrator's account a Privileged Authentication Administrator has to act, and nobody issues a pass for themselves.";
+    PASS_UNKNOWN: "tenant/pass-unknown", Tenant, "Whether a pass was issued is not known; nobody has seen it.", "Run the same command again: a new pass takes the place of one that nobody has seen.";
+    PASS_NOT_SHOWN: "cli/pass-not-shown", Failed, "The pass was issued but could not be shown; nobody has seen it.", "See to it that standard output can be written to, then run the same command again: a new pass takes its place.";
     FILE: "cli/file", Failed, "A file cannot be used.", "Check the path and its permissions.";
     NO_SIMULATOR: "cli/no-simulator", Usage, "This keywright was built without the simulator.", "Use a build with the feature `simulator`.";
     REHEARSAL: "cli/rehearsal", Usage, "A variable of the rehearsal has a value that is none.", "Correct or unset the variable that the message names.";
@@ -198,6 +251,16 @@ impl Advised for CliError {
             Self::NoSuchCredential(_) => &NO_SUCH_CREDENTIAL,
             Self::SeveralCredentials(_) => &SEVERAL_CREDENTIALS,
             Self::NothingToRename => &NOTHING_TO_RENAME,
+            Self::CredentialFile { .. } => &CREDENTIAL_FILE,
+            Self::ChallengeOver => &CHALLENGE_OVER,
+            Self::UnknownPin => &UNKNOWN_PIN,
+            Self::LastPasskey(_) => &LAST_PASSKEY,
+            Self::NoSuchSerial { .. } => &NO_SUCH_SERIAL,
+            Self::StartIsPast => &START_IS_PAST,
+            Self::PassPolicy(_) => &PASS_POLICY,
+            Self::PassForbidden(_) => &PASS_FORBIDDEN,
+            Self::PassUnknown(_) => &PASS_UNKNOWN,
+            Self::PassNotShown(_) => &PASS_NOT_SHOWN,
             Self::File { .. } => &FILE,
             Self::NoSimulator => &NO_SIMULATOR,
             Self::Rehearsal { .. } => &REHEARSAL,

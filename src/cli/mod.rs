@@ -15,6 +15,7 @@ mod rehearsal;
 mod resume;
 mod settings;
 mod station;
+mod tap;
 #[cfg(feature = "simulator")]
 mod training_tenant;
 mod voice;
@@ -63,7 +64,8 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             None => enrolling::resume(station, args.job)?,
         },
         Command::Keys(command) => keys::run(station, command)?,
-        Command::Passkeys(command) => passkeys::run(station, command)?,
+        Command::Passkeys(command) => return passkeys::run(station, command),
+        Command::Tap(command) => tap::run(station, command)?,
         #[cfg(feature = "simulator")]
         Command::Simulator(SimulatorCommand::Tenant { listen, script }) => {
             return training_tenant::serve(station, *listen, script.as_deref());

@@ -1,6 +1,7 @@
 //! What enrolment asks of an identity provider: the trait and plain types. Adapters live below it (`entra`).
 
 pub mod entra;
+mod message;
 mod passkey_name;
 mod sign_in;
 
@@ -14,6 +15,7 @@ use crate::advice::{Advice, Advised};
 use crate::ctap::Aaguid;
 use crate::webauthn::{CreationOptions, CredentialId};
 
+pub use message::{Message, SendError};
 pub use passkey_name::{passkey_name, passkey_name_of};
 pub use sign_in::{SignInRefusal, SignInTrouble};
 
@@ -132,6 +134,9 @@ pub struct Method {
     pub aaguid: Option<Aaguid>,
     /// When it was registered.
     pub created: Option<Timestamp>,
+    /// When somebody signed in with it last, if that was asked for and is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Timestamp>,
     /// `attested`, `notAttested`, or a value we do not know yet.
     pub attestation_level: Option<String>,
     /// `deviceBound`, `synced`, or a value we do not know yet.
@@ -181,6 +186,13 @@ pub trait IdentityProvider {
     /// # Errors
     /// [`IdentityError`].
     fn remove(&mut self, user: &User, method: &str) -> Result<(), IdentityError>;
+
+    /// Sends a message to the user's own address from the mailbox of `sender`. Sent once, never repeated inside; that it was
+    /// taken does not mean that it was delivered.
+    ///
+    /// # Errors
+    /// [`SendError`] says whether it was refused or whether nobody knows.
+    fn send_message(&mut self, user: &User, sender: &str, message: &Message) -> Result<(), SendError>;
 }
 
 /// What a provider said when it refused, kept for diagnosis; never branched on.

@@ -1,9 +1,12 @@
 //! What the command line needs of a face beyond what a flow tells and asks: results, errors, secrets.
 
+use std::io;
+
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::advice::{Advice, Advised};
+use crate::secret::SecretText;
 
 use super::words::sentence;
 use super::{Sheet, Ui};
@@ -43,10 +46,27 @@ impl Problem {
     }
 }
 
+/// A secret that is part of a result.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Revealed<'a> {
+    /// What it is called in lines for people.
+    pub name: &'static str,
+    /// The member of the result for scripts.
+    pub member: &'static str,
+    /// The secret.
+    pub secret: &'a SecretText,
+}
+
 /// A face of the program.
 pub trait Face: Ui {
     /// Shows a command's result.
     fn show(&self, sheet: &Sheet);
+
+    /// Shows a command's result with a secret in it, once and on standard output only.
+    ///
+    /// # Errors
+    /// If it could not be written: then nobody has seen the secret.
+    fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()>;
 
     /// Says what went wrong and what to do.
     fn complain(&self, problem: &Problem);

@@ -1,5 +1,6 @@
 //! JSON lines for scripts: one versioned object a line on standard output, and nothing else there.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use crate::secret::Pin;
 
 use super::face::JSON_VERSION;
 use super::streams::{is_unruly, result, result_that_counts};
-use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
+use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
 
 /// Bytes reserved for the line with the PIN, so that it never moves and leaves a copy behind.
 const ROOM: usize = 16 * 1024;
@@ -48,6 +49,15 @@ struct Handed<'a> {
     summary: &'a Summary,
     temporary_pin: &'a str,
     pin_must_be_changed: bool,
+}
+
+/// A result with a secret that is never copied into a tree of values.
+#[derive(Serialize)]
+struct WithSecret<'a> {
+    #[serde(flatten)]
+    object: &'a Value,
+    #[serde(flatten)]
+    secret: BTreeMap<&'static str, &'a str>,
 }
 
 fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
@@ -92,6 +102,11 @@ impl Ui for JsonLines {
 impl Face for JsonLines {
     fn show(&self, sheet: &Sheet) {
         result(&line(Body::Result { result: &sheet.object }));
+    }
+
+    fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+        let secret = BTreeMap::from([(revealed.member, revealed.secret.expose())]);
+        result_that_counts(&line(Body::Result { result: WithSecret { object: &sheet.object, secret } }))
     }
 
     fn complain(&self, problem: &Problem) {

@@ -19,7 +19,7 @@ use crate::ctap::Wait;
 use crate::identity::Finding;
 use crate::secret::Pin;
 
-pub use face::{Face, JSON_VERSION, Problem};
+pub use face::{Face, JSON_VERSION, Problem, Revealed};
 pub use json::JsonLines;
 pub use log_lines::show_log;
 pub use plain::Plain;
@@ -191,6 +191,27 @@ pub enum Question {
         /// Where it is: the tenant or the key.
         place: String,
     },
+    /// These passkeys of a user will be removed from the tenant. Go on?
+    RemovePasskeys {
+        /// Whose.
+        upn: String,
+        /// What goes.
+        goes: Vec<String>,
+        /// What stays.
+        stays: Vec<String>,
+    },
+    /// A passkey that was made elsewhere will be registered: nothing tells who knows the PIN of its key. Go on?
+    UnknownPin {
+        /// Whose it will be.
+        upn: String,
+    },
+    /// The user has a Temporary Access Pass, or may have one: a new one takes its place. Go on?
+    ReplacePass {
+        /// Whose.
+        upn: String,
+        /// What is known of the pass that goes.
+        pass: String,
+    },
 }
 
 impl Question {
@@ -204,6 +225,18 @@ impl Question {
             Self::SameKey { key } => format!("Nothing proves that {key} is the key you took out. Is it the same key?"),
             Self::HandedOver => "Has the PIN been handed over?".into(),
             Self::Remove { what, place } => format!("{what} will be removed from {place} for good. Remove it?"),
+            Self::RemovePasskeys { upn, goes, stays } => {
+                let stays = if stays.is_empty() { "none: these are the last ones".into() } else { stays.join(", ") };
+                format!(
+                    "Of the passkeys of {upn} these will be removed from the tenant for good: {}. These stay: {stays}. Go on?",
+                    goes.join(", ")
+                )
+            }
+            Self::UnknownPin { upn } => format!(
+                "This passkey was made elsewhere: nothing tells who knows the PIN of its key, or whether it has to be changed. \
+                 Register it for {upn}?"
+            ),
+            Self::ReplacePass { upn, pass } => format!("{upn} {pass}. A new pass takes its place. Issue it?"),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::secret::Pin;
 use super::prompt::Keyboard;
 use super::streams::{harmless, result, result_that_counts, talk};
 use super::words::{Tone, pin_note, say, summary_fields};
-use super::{Answer, Block, Event, Face, Problem, Question, Sheet, Summary, Ui};
+use super::{Answer, Block, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
 
 /// The face of plain lines.
 #[derive(Debug)]
@@ -55,6 +55,10 @@ impl Face for Plain {
         result(&sheet.text());
     }
 
+    fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+        reveal(sheet, revealed)
+    }
+
     fn complain(&self, problem: &Problem) {
         talk(&complaint(problem, self.verbose, &|word| word.to_owned()));
     }
@@ -71,19 +75,33 @@ impl Face for Plain {
 /// Writes the result of an enrolment. The line with the PIN is built in memory that is wiped.
 pub(super) fn hand_over(summary: &Summary, pin: &Pin) -> io::Result<()> {
     let fields = summary_fields(summary);
-    let name = "temporary PIN";
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let gap = width.saturating_sub(name.len());
     result_that_counts(&Sheet { object: serde_json::Value::Null, blocks: vec![Block::Fields(fields)] }.text())?;
-    let mut line = Zeroizing::new(String::with_capacity(256));
-    for part in [name, ": ", &" ".repeat(gap), pin.expose(), "\n"] {
-        line.push_str(part);
-    }
-    result_that_counts(&line)?;
+    secret_line("temporary PIN", width, pin.expose())?;
     for note in pin_note(summary) {
         talk(&format!("{note}\n"));
     }
     Ok(())
+}
+
+/// Writes a result with a secret in it. Fields before it are aligned with it.
+pub(super) fn reveal(sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+    let names = sheet.blocks.iter().filter_map(|block| match block {
+        Block::Fields(rows) => rows.iter().map(|(name, _)| name.len()).max(),
+        _ => None,
+    });
+    let width = names.max().unwrap_or(0);
+    result_that_counts(&sheet.text())?;
+    secret_line(revealed.name, width, revealed.secret.expose())
+}
+
+/// A line with a secret, built in memory that is wiped.
+fn secret_line(name: &str, width: usize, secret: &str) -> io::Result<()> {
+    let mut line = Zeroizing::new(String::with_capacity(256));
+    for part in [name, ": ", &" ".repeat(width.saturating_sub(name.len())), secret, "\n"] {
+        line.push_str(part);
+    }
+    result_that_counts(&line)
 }
 
 /// An error as it is shown: the sentence with its code, a blank line, the next step.

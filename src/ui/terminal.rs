@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 use crate::ctap::{Cancel, Wait};
 use crate::secret::Pin;
 
-use super::plain::{complaint, hand_over};
+use super::plain::{complaint, hand_over, reveal};
 use super::prompt::Keyboard;
 use super::streams::{result, talk};
 use super::words::{Tone, say};
-use super::{Answer, Event, Face, Problem, Question, Sheet, Summary, Ui};
+use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
@@ -154,6 +154,11 @@ impl Face for Terminal {
     fn show(&self, sheet: &Sheet) {
         self.stage().clear();
         result(&sheet.text());
+    }
+
+    fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+        self.stage().clear();
+        reveal(sheet, revealed)
     }
 
     fn complain(&self, problem: &Problem) {

@@ -137,9 +137,11 @@ fn a_served_tenant_keeps_what_was_enrolled() {
     let listed = run(&["--json", "passkeys", "list", ADELE]).done().last();
     assert_eq!(listed["result"]["passkeys"][0]["id"], id, "{listed}");
     assert!(run(&["passkeys", "list", ADELE]).done().out.contains(id));
-    run(&["passkeys", "remove", ADELE, id]).failed("cli/consent-missing", 3);
+    run(&["passkeys", "remove", ADELE, "--", id]).failed("consent/last-passkey", 3);
+    run(&["passkeys", "remove", ADELE, "--last", "--", id]).failed("cli/consent-missing", 3);
     run(&["--yes", "passkeys", "remove", ADELE, "another"]).failed("tenant/not-found", 6);
-    run(&["--yes", "passkeys", "remove", ADELE, id]).done();
+    run(&["--yes", "passkeys", "remove", ADELE, "--", id]).failed("consent/last-passkey", 3);
+    run(&["--yes", "passkeys", "remove", ADELE, "--last", "--", id]).done();
     assert!(run(&["passkeys", "list", ADELE]).done().out.contains("has no passkeys"));
     run(&["passkeys", "list", "nobody@contoso.example"]).failed("tenant/user-unknown", 4);
     let doctor = run(&["--json", "doctor"]).done().last();

@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use keywright::identity::{IdentityProvider as _, KeyModel, RegisterError, User};
+use keywright::identity::entra::TapWish;
+use keywright::identity::{IdentityProvider as _, KeyModel, Message, RegisterError, User};
 use keywright::simulator::key::Model;
 use keywright::simulator::tenant::{Act, Exchange, Fault, RecordedAnswer, RunningTenant, Script, Spelling, TrainingUser};
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ const TALKS: &[Talk] = &[
     Talk { title: "without permissions", script: Script::default, held: no_permissions },
     Talk { title: "troubles", script: Script::default, held: troubles },
     Talk { title: "refusals", script: Script::default, held: refusals },
+    Talk { title: "passes", script: pass_groups, held: passes },
+    Talk { title: "the log, the last use and a message", script: paged, held: around },
     Talk { title: "what only others ask", script: Script::default, held: strangers },
 ];
 
@@ -134,6 +137,51 @@ fn refusals(desk: &mut Desk) {
         let user = desk.entra.user(name).unwrap();
         assert!(desk.entra.creation_options(&user, None).is_err(), "{name}");
     }
+}
+
+fn pass_groups() -> Script {
+    let mut script = paged();
+    script.tap_policy.include_targets[0].id.clone_from(&script.users[4].groups[4]);
+    script
+}
+
+fn passes(desk: &mut Desk) {
+    let (tina, adele) = (desk.entra.user(TINA).unwrap(), desk.entra.user(ADELE).unwrap());
+    let policy = desk.entra.tap_policy().unwrap();
+    assert_eq!((policy.minutes(), policy.is_off()), (60..=480, false));
+    assert!(desk.entra.tap_reaches(&policy, &tina).unwrap() && !desk.entra.tap_reaches(&policy, &adele).unwrap());
+    assert_eq!(desk.entra.taps(&tina).unwrap(), []);
+    for wish in [
+        TapWish::default(),
+        TapWish { minutes: Some(90), once: Some(true), start: Some("2026-12-24T08:00:00Z".parse().unwrap()) },
+    ] {
+        let issued = desk.entra.issue_tap(&tina, &wish).unwrap();
+        assert_eq!(issued.pass.expose(), desk.tenant.pass(TINA).unwrap().pass);
+        assert_eq!(desk.entra.taps(&tina).unwrap(), [issued.tap]);
+    }
+    assert!(desk.entra.issue_tap(&adele, &TapWish::default()).is_err());
+    let id = desk.tenant.pass(TINA).unwrap().id;
+    desk.entra.remove_tap(&tina, &id).unwrap();
+    desk.entra.remove_tap(&tina, &id).unwrap();
+    assert!(desk.tenant.pass(TINA).is_none());
+}
+
+fn around(desk: &mut Desk) {
+    let tina = desk.entra.user(TINA).unwrap();
+    let methods = desk.entra.methods_with_last_use(&tina).unwrap();
+    for method in methods.iter().take(5) {
+        desk.entra.remove(&tina, &method.id).unwrap();
+    }
+    let offer = desk.entra.creation_options(&tina, None).unwrap();
+    let registration = SoftKey::new(&offer, 1).register(&offer);
+    let method = desk.entra.register(&tina, &registration).unwrap();
+    let events = desk.entra.passkey_events(&tina, std::slice::from_ref(&method)).unwrap();
+    assert_eq!((events.len(), events.iter().filter(|event| event.passkey.as_ref() == Some(&method.id)).count()), (7, 1));
+    let message = Message { subject: "Your key".into(), text: "It is ready.\n".into() };
+    desk.entra.send_message(&tina, ADELE, &message).unwrap();
+    assert_eq!(desk.tenant.mails()[0].to, [TINA]);
+    desk.tenant.change(|script| script.users[4].mail = None);
+    assert!(desk.entra.send_message(&tina, ADELE, &message).is_err(), "there is nowhere to send it");
 }
 
 /// Operations that the tenant has for other clients.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use crate::station::{Station, results};
 
 /// Every form: text, numbers, hex in both cases, base64 in both alphabets, and the 64-byte block that the key gets, in all of these.
-fn forms(pin: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn forms(pin: &str) -> Vec<(String, Vec<u8>)> {
     let mut padded = pin.as_bytes().to_vec();
     padded.resize(64, 0);
     // The last is how a list of bytes looks when it is printed for debugging.
@@ -25,7 +25,7 @@ fn forms(pin: &str) -> Vec<(String, Vec<u8>)> {
     forms
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 

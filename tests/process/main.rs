@@ -14,4 +14,6 @@ mod support;
 
 mod killed;
 mod leaks;
+mod passes;
+mod passkeys;
 mod station;

@@ -46,11 +46,18 @@ impl Station {
 
     /// The program, unattended, with nothing of the caller's environment.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.without_yes(words);
+        command.arg("--yes");
+        command
+    }
+
+    /// The same, with nothing agreed to beforehand.
+    pub(crate) fn without_yes(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
         command
             .args(words)
             .arg("--simulate=key")
-            .args(["--profile", self.text("profile.toml").as_str(), "--ledger", self.text("ledger.db").as_str(), "--yes"])
+            .args(["--profile", self.text("profile.toml").as_str(), "--ledger", self.text("ledger.db").as_str()])
             .env_clear()
             .env("HOME", self.dir.path())
             .env("PATH", "/usr/bin:/bin")
@@ -64,6 +71,11 @@ impl Station {
 
     fn text(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// Runs with `--json` and gives the exit code and the last line: result or error.
+    pub(crate) fn json(&self, words: &[&str]) -> (i32, Value) {
+        last(&mut self.command(&[&["--json"], words].concat()))
     }
 
     pub(crate) fn enroll(&self, extra: &[&str]) -> Output {
@@ -89,6 +101,14 @@ fn collect(directory: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
             files.push((path, bytes));
         }
     }
+}
+
+/// Runs a command with `--json` in it and gives the exit code and the last line.
+pub(crate) fn last(command: &mut Command) -> (i32, Value) {
+    let output = command.output().unwrap();
+    let line = output.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
+    let line = line.unwrap_or_else(|| panic!("no output: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().unwrap(), serde_json::from_slice(line).unwrap())
 }
 
 /// The result objects of a `--json` run.

@@ -2,6 +2,7 @@
 
 mod aadsts;
 mod assertion;
+mod audit;
 mod batch;
 mod challenge;
 mod credential_ids;
@@ -10,13 +11,16 @@ mod fido2_methods;
 mod graph;
 mod guid;
 mod http;
+mod mail;
 mod options;
 mod policy;
+mod post;
 mod preflight;
 mod profile;
 mod reply;
 mod retry;
 mod sign_in;
+mod tap;
 mod throttle;
 mod users;
 
@@ -27,13 +31,17 @@ use std::time::Duration;
 use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::http::{Clients, Http};
 use crate::identity::entra::sign_in::Session;
-use crate::identity::{IdentityError, IdentityProvider, KeyModel, Method, Offer, Preflight, RegisterError, Registration, User};
+use crate::identity::{
+    IdentityError, IdentityProvider, KeyModel, Message, Method, Offer, Preflight, RegisterError, Registration, SendError, User,
+};
 use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
 
+pub use audit::PasskeyEvent;
 pub use credential_ids::{readings, stands_for};
 pub use http::Tools;
 pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
+pub use tap::{IssuedTap, Tap, TapPolicy, TapWish};
 pub use throttle::Gate;
 
 /// One tenant, signed in to as an application. Nothing is sent before the first call.
@@ -125,5 +133,9 @@ impl IdentityProvider for Entra {
 
     fn remove(&mut self, user: &User, method: &str) -> Result<(), IdentityError> {
         fido2_methods::remove(&mut self.graph, user, method)
+    }
+
+    fn send_message(&mut self, user: &User, sender: &str, message: &Message) -> Result<(), SendError> {
+        mail::send(&mut self.graph, user, sender, message)
     }
 }

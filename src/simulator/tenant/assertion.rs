@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -30,7 +31,7 @@ pub struct Assertion {
 
 /// Checks an assertion as a sign-in would (WebAuthn level 3 section 7.2). The challenge is the client's own affair: this
 /// tenant has no sign-in page that could have issued one.
-pub(super) fn check(assertion: &Assertion, rp_id: &str, passkeys: &mut [TrainingPasskey]) -> Result<(), String> {
+pub(super) fn check(assertion: &Assertion, rp_id: &str, passkeys: &mut [TrainingPasskey], now: Timestamp) -> Result<(), String> {
     let passkey = passkeys.iter_mut().find(|passkey| passkey.credential_id == assertion.credential_id);
     let passkey = passkey.ok_or("the user has no such passkey")?;
     let key = passkey.public_key().ok_or("the passkey was there from the start and has no key")?;
@@ -47,5 +48,6 @@ pub(super) fn check(assertion: &Assertion, rp_id: &str, passkeys: &mut [Training
     let signed = [&assertion.authenticator_data[..], &Sha256::digest(&assertion.client_data_json)[..]].concat();
     key.verify(&signed, &assertion.signature).map_err(|_| "the signature does not hold")?;
     passkey.sign_count = data.counter;
+    passkey.last_used = Some(now);
     Ok(())
 }

@@ -5,11 +5,13 @@
 //! credential ids, `POST /training/assertion` checks an [`Assertion`].
 
 mod assertion;
+mod audit;
 mod batch;
 mod challenge;
 mod envelope;
 mod fault;
 mod judge;
+mod mail;
 mod memory;
 mod options;
 mod passkey;
@@ -19,14 +21,17 @@ mod routes;
 mod script;
 mod server;
 mod state;
+mod tap;
 mod token;
 mod wire;
 
 pub use assertion::Assertion;
 pub use fault::{Act, Fault};
 pub use judge::{AttestationJudge, AttestationLevel, Submission};
+pub use mail::TrainingMail;
 pub use passkey::{Accepted, TrainingPasskey};
 pub use recorder::{Exchange, RecordedAnswer};
 pub use script::{Application, KeyRestrictions, PasskeyProfile, Script, Spelling, Target, TrainingPolicy, TrainingUser};
 pub use server::{RunningTenant, TrainingTenant};
 pub use state::LoggedCall;
+pub use tap::{TapPolicy, TrainingPass};

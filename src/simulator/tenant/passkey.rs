@@ -48,6 +48,9 @@ pub struct TrainingPasskey {
     pub accepted: Option<Accepted>,
     /// Signature counter that was seen last.
     pub sign_count: u32,
+    /// When somebody signed in with it last.
+    #[serde(default)]
+    pub last_used: Option<Timestamp>,
 }
 
 impl TrainingPasskey {
@@ -62,6 +65,7 @@ impl TrainingPasskey {
                 attestation: AttestationLevel::Attested,
                 accepted: None,
                 sign_count: 0,
+                last_used: None,
             })
             .collect()
     }
@@ -78,13 +82,13 @@ impl TrainingPasskey {
         CoseKey::parse(&credential.public_key).ok()
     }
 
-    /// `fido2AuthenticationMethod`.
-    pub(super) fn to_json(&self) -> Value {
+    /// `fido2AuthenticationMethod`; only beta tells when it was last used.
+    pub(super) fn to_json(&self, beta: bool) -> Value {
         let level = match self.attestation {
             AttestationLevel::Attested => "attested",
             AttestationLevel::NotAttested => "notAttested",
         };
-        json!({
+        let mut body = json!({
             "@odata.type": "#microsoft.graph.fido2AuthenticationMethod",
             "id": self.method_id(),
             "displayName": self.display_name,
@@ -94,7 +98,11 @@ impl TrainingPasskey {
             "attestationCertificates": [],
             "attestationLevel": level,
             "passkeyType": "deviceBound",
-        })
+        });
+        if let (true, Some(members)) = (beta, body.as_object_mut()) {
+            members.insert("lastUsedDateTime".to_owned(), self.last_used.map(seconds).into());
+        }
+        body
     }
 }
 

@@ -115,6 +115,7 @@ impl Bench<'_> {
             attestation: level,
             accepted: Some(Accepted { challenge: challenge.text.clone(), client_data_json, attestation_object }),
             sign_count: data.counter,
+            last_used: None,
         })
     }
 }
@@ -184,7 +185,7 @@ fn rules(script: &Script, user: &TrainingUser) -> Vec<PasskeyProfile> {
 }
 
 /// Whether a target's id means this user.
-fn meets(target: &str, user: &TrainingUser) -> bool {
+pub(super) fn meets(target: &str, user: &TrainingUser) -> bool {
     target == "all_users" || target == user.id || user.groups.iter().any(|group| group == target)
 }
 

@@ -77,6 +77,12 @@ impl Tenant {
             {
                 self.policy(request)
             }
+            ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
+                if name.eq_ignore_ascii_case("temporaryAccessPass") =>
+            {
+                self.tap_policy(request)
+            }
+            ["auditLogs", "directoryAudits"] => self.audits(request),
             [first, below @ ..] => match first.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')")) {
                 Some(name) => self.of_user(request, beta, &name.replace("''", "'"), below),
                 None => Err(Refusal::not_found()),
@@ -99,7 +105,7 @@ impl Tenant {
                 let delay = SignedDuration::from_secs(self.script.listing_delay.into());
                 let listed = |passkey: &&TrainingPasskey| self.clock.now().duration_since(passkey.created) >= delay;
                 let passkeys = self.passkeys.get(&user?.id).into_iter().flatten();
-                let passkeys = passkeys.filter(listed).map(TrainingPasskey::to_json).collect();
+                let passkeys = passkeys.filter(listed).map(|passkey| passkey.to_json(beta)).collect();
                 Ok(self.page(request, passkeys))
             }
             ("POST", ["authentication", "fido2Methods"]) => self.register(request, &user?),
@@ -109,10 +115,12 @@ impl Tenant {
             ("GET", ["authentication", "fido2Methods", id]) => {
                 self.require(PASSKEY_READ)?;
                 let passkey = self.passkeys.get(&user?.id).into_iter().flatten().find(|passkey| passkey.method_id() == **id);
-                passkey.map(|passkey| (200, passkey.to_json()).into()).ok_or_else(Refusal::not_found)
+                passkey.map(|passkey| (200, passkey.to_json(beta)).into()).ok_or_else(Refusal::not_found)
             }
             ("DELETE", ["authentication", "fido2Methods", id]) => self.delete(&user?, id),
             (_, ["authentication", "fido2Methods", ..]) => Err(Refusal::no_method()),
+            (_, ["authentication", "temporaryAccessPassMethods", below @ ..]) => self.taps(request, &user?, below),
+            ("POST", ["sendMail"]) => self.send_mail(request, &user?),
             _ => Err(Refusal::not_found()),
         }
     }
@@ -122,7 +130,7 @@ impl Tenant {
         if self.knows_token(request.bearer.as_deref()) { Ok(()) } else { Err(Refusal::bad_token()) }
     }
 
-    fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {
+    pub(super) fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {
         let granted = self.script.application.permissions.iter().any(|granted| any_of.contains(&granted.as_str()));
         if granted { Ok(()) } else { Err(Refusal::denied()) }
     }
@@ -144,6 +152,7 @@ impl Tenant {
             "displayName": user.display_name,
             "accountEnabled": user.enabled,
             "userType": user.kind,
+            "mail": user.mail,
         });
         if let Some(members) = body.as_object_mut() {
             members.retain(|name, _| fields.contains(&name.as_str()));
@@ -184,7 +193,8 @@ impl Tenant {
             now: self.clock.now(),
         };
         let passkey = bench.check(&request.body)?;
-        let body = passkey.to_json();
+        let body = passkey.to_json(false);
+        self.log_registration(user, &passkey);
         self.passkeys.entry(user.id.clone()).or_default().push(passkey);
         self.keep()?;
         Ok((201, body).into())
@@ -198,19 +208,24 @@ impl Tenant {
         if passkeys.len() == before {
             return Err(Refusal::not_found());
         }
+        self.log_removal(user);
         self.keep()?;
         Ok(Response::empty(204))
     }
 
     /// A list, in pages of the script's size.
-    fn page(&self, request: &Request, items: Vec<Value>) -> Response {
+    pub(super) fn page(&self, request: &Request, items: Vec<Value>) -> Response {
         let skip =
             request.query.iter().find(|(name, _)| name == "$skiptoken").and_then(|(_, at)| at.parse().ok()).unwrap_or(0_usize);
         let end = skip.saturating_add(self.script.page_size.max(1));
         let mut body = json!({"@microsoft.graph.tips": "Use $select to choose only the properties your app needs."});
         if let Some(members) = body.as_object_mut() {
             if end < items.len() {
-                members.insert("@odata.nextLink".to_owned(), format!("{}{}?$skiptoken={end}", self.base, request.path).into());
+                // What was asked for stays part of the address.
+                let asked = request.raw_query.split('&').filter(|pair| !pair.is_empty() && !pair.contains("skiptoken="));
+                let query: String = asked.map(|pair| format!("{pair}&")).collect();
+                let link = format!("{}{}?{query}$skiptoken={end}", self.base, request.path);
+                members.insert("@odata.nextLink".to_owned(), link.into());
             }
             members.insert("value".to_owned(), items.into_iter().skip(skip).take(end.saturating_sub(skip)).collect());
         }
@@ -229,7 +244,7 @@ impl Tenant {
     pub(super) fn verify(&mut self, assertion: &Assertion) -> Result<(), String> {
         let user = self.script.user(&assertion.user_id).ok_or("there is no such user")?;
         let passkeys = self.passkeys.get_mut(&user.id).map(Vec::as_mut_slice).unwrap_or_default();
-        assertion::check(assertion, &self.script.rp_id, passkeys)?;
+        assertion::check(assertion, &self.script.rp_id, passkeys, self.clock.now())?;
         self.keep().map_err(|_| "the memory cannot be written".to_owned())
     }
 

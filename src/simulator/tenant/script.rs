@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aaguid::Aaguid;
 use crate::simulator::tenant::fault::Fault;
+use crate::simulator::tenant::tap::TapPolicy;
 
 /// The training tenant as it starts. Every part has a default, so that an empty file is a whole tenant.
 /// `docs/training-tenant.md` shows one.
@@ -23,6 +24,10 @@ pub struct Script {
     pub users: Vec<TrainingUser>,
     /// The passkey policy.
     pub policy: TrainingPolicy,
+    /// The policy of Temporary Access Passes.
+    pub tap_policy: TapPolicy,
+    /// Seconds until an event appears in the audit log.
+    pub audit_delay: u64,
     /// How credential ids in `excludeCredentials` are spelled.
     pub spelling: Spelling,
     /// Items on one page of a list.
@@ -61,6 +66,9 @@ pub struct TrainingUser {
     pub upn: String,
     /// Name for people.
     pub display_name: String,
+    /// `mail`; none for a user without a mailbox.
+    #[serde(default)]
+    pub mail: Option<String>,
     /// `userType`.
     #[serde(default = "member")]
     pub kind: String,
@@ -199,6 +207,7 @@ fn training_user(number: u8, name: &str, display_name: &str) -> TrainingUser {
         id: format!("87d349ed-44d7-43e1-9a83-5f2406dee5{number:02x}"),
         upn: format!("{name}@contoso.example"),
         display_name: display_name.to_owned(),
+        mail: Some(format!("{name}@contoso.example")),
         kind: member(),
         enabled: true,
         administrator: false,
@@ -223,6 +232,8 @@ impl Default for Script {
             application: Application::default(),
             users,
             policy: TrainingPolicy::default(),
+            tap_policy: TapPolicy::default(),
+            audit_delay: 0,
             spelling: Spelling::Digit,
             page_size: 100,
             listing_delay: 0,
@@ -240,6 +251,9 @@ impl Default for Application {
             "Policy.Read.AuthenticationMethod",
             "UserAuthMethod-Passkey.Read.All",
             "UserAuthMethod-Passkey.ReadWrite.All",
+            "UserAuthMethod-TAP.ReadWrite.All",
+            "AuditLog.Read.All",
+            "Mail.Send",
         ];
         Self {
             client_id: "5f0c1ab7-5d14-4d5c-9c1f-0a6b3a1f7e01".to_owned(),

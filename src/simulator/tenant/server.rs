@@ -14,10 +14,12 @@ use crate::simulator::tenant::assertion::Assertion;
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::fault::{Act, Fault, glob};
 use crate::simulator::tenant::judge::AttestationJudge;
+use crate::simulator::tenant::mail::TrainingMail;
 use crate::simulator::tenant::passkey::TrainingPasskey;
 use crate::simulator::tenant::recorder::Exchange;
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::state::{LoggedCall, Tenant};
+use crate::simulator::tenant::tap::TrainingPass;
 use crate::simulator::tenant::token::AppCertificate;
 use crate::simulator::tenant::wire::{self, Request, Response};
 
@@ -118,6 +120,17 @@ impl RunningTenant {
         let state = self.state();
         let id = state.script.user(user).map(|user| user.id.clone());
         id.and_then(|id| state.passkeys.get(&id).cloned()).unwrap_or_default()
+    }
+
+    /// The pass of a user, named by object id or principal name.
+    pub fn pass(&self, user: &str) -> Option<TrainingPass> {
+        let state = self.state();
+        state.script.user(user).and_then(|user| state.taps.get(&user.id).cloned())
+    }
+
+    /// The messages that were accepted.
+    pub fn mails(&self) -> Vec<TrainingMail> {
+        self.state().mails.clone()
     }
 
     /// The calls so far.

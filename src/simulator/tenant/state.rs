@@ -10,14 +10,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::CryptoRng;
 
 use crate::clock::SharedClock;
+use crate::simulator::tenant::audit::AuditEvent;
 use crate::simulator::tenant::challenge::Challenge;
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::fault::Faults;
 use crate::simulator::tenant::judge::AttestationJudge;
+use crate::simulator::tenant::mail::TrainingMail;
 use crate::simulator::tenant::memory::{self, Passkeys};
 use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
 use crate::simulator::tenant::recorder::Recorder;
 use crate::simulator::tenant::script::Script;
+use crate::simulator::tenant::tap::TrainingPass;
 use crate::simulator::tenant::token::AppCertificate;
 use crate::simulator::tenant::wire::Request;
 use crate::webauthn::CredentialId;
@@ -53,6 +56,10 @@ pub(super) struct Tenant {
     pub(super) base: String,
     pub(super) challenges: Vec<Challenge>,
     pub(super) passkeys: Passkeys,
+    /// The one pass of a user, by object id.
+    pub(super) taps: BTreeMap<String, TrainingPass>,
+    pub(super) mails: Vec<TrainingMail>,
+    pub(super) audits: Vec<AuditEvent>,
     pub(super) faults: Faults,
     pub(super) log: Vec<LoggedCall>,
     pub(super) recorder: Recorder,
@@ -90,6 +97,9 @@ impl Tenant {
             base,
             challenges: Vec::new(),
             passkeys,
+            taps: BTreeMap::new(),
+            mails: Vec::new(),
+            audits: Vec::new(),
             faults,
             log: Vec::new(),
             recorder: Recorder::default(),

@@ -23,6 +23,8 @@ pub(super) struct Request {
     pub(super) segments: Vec<String>,
     /// Decoded.
     pub(super) query: Vec<(String, String)>,
+    /// As it came.
+    pub(super) raw_query: String,
     pub(super) bearer: Option<String>,
     pub(super) client_request_id: String,
     /// All of them in small letters; of `authorization` its first word only.
@@ -39,6 +41,7 @@ impl Request {
             path: path.to_owned(),
             segments: path.split('/').skip(1).map(decode).collect(),
             query: pairs(query),
+            raw_query: query.to_owned(),
             ..Self::default()
         }
     }
