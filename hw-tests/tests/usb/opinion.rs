@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ctap_hid_fido2::public_key_credential_user_entity::PublicKeyCredentialUserEntity;
-use ctap_hid_fido2::{FidoKeyHid, FidoKeyHidFactory, HidParam, LibCfg};
+use ctap_hid_fido2::{FidoKeyHid, FidoKeyHidFactory, LibCfg};
 use keywright::simulator::key::Model;
 use keywright_hw_tests::{Program, UsbKey};
 use serde_json::{Value, json};
@@ -16,15 +16,14 @@ use crate::{machine, output_of};
 
 const NEW_PIN: &str = "a pin of her own";
 
-/// The other client on a key's node, by the PIN/UV auth protocol of that number. It does not look at the channel of an answer: to be
-/// opened anew after another program has talked to the key.
-fn other_client(key: &UsbKey, protocol: u8) -> FidoKeyHid {
+/// The other client on the one key that is plugged in, by the PIN/UV auth protocol of that number. It does not look at the channel of
+/// an answer: to be opened anew after another program has talked to the key.
+fn other_client(protocol: u8) -> FidoKeyHid {
     let mut settings = LibCfg::init();
     // 0x0A, not the command of the draft before it; and it need not tell anybody to touch.
     settings.use_pre_credential_management = false;
     settings.enable_keep_alive_msg = false;
-    let node = HidParam::Path(key.node().to_str().unwrap().into());
-    FidoKeyHidFactory::create_by_params(&[node], &settings).unwrap().with_pin_protocol_version(protocol)
+    FidoKeyHidFactory::create(&settings).unwrap().with_pin_protocol_version(protocol)
 }
 
 fn keys_info() -> Value {
@@ -67,7 +66,7 @@ fn another_client_takes_over_and_signs_in() {
         let pin = result["temporaryPin"].as_str().unwrap();
         is_described_alike(&key);
 
-        let client = other_client(&key, protocol);
+        let client = other_client(protocol);
         let handed = client.get_info().unwrap();
         assert_eq!(
             (handed.force_pin_change, handed.min_pin_length),
@@ -103,7 +102,7 @@ fn what_another_client_wrote_is_read() {
     let mut key = UsbKey::on_uhid("written", Model::STANDARD, 72);
     key.plug();
     settle();
-    let client = other_client(&key, 2);
+    let client = other_client(2);
     client.set_new_pin(PIN).unwrap();
     let user = PublicKeyCredentialUserEntity::new(Some(b"somebody"), Some("somebody@example.org"), Some("Somebody"));
     let made = client.make_credential_rk("example.org", b"challenge", Some(PIN), &user).unwrap();
@@ -120,7 +119,7 @@ fn what_another_client_wrote_is_read() {
         assert_eq!(credential[member], json!(value), "{member}: {listed:?}");
     }
 
-    let client = other_client(&key, 2);
+    let client = other_client(2);
     client.toggle_always_uv(Some(PIN)).unwrap();
     assert!(client.get_pin_token("33221100").is_err());
     let told = keys_info();
@@ -133,7 +132,7 @@ fn what_another_client_wrote_is_read() {
 
     // The client writes the parameters of authenticatorConfig last (keys 1, 3, 4, 2), which is not the canonical CBOR of CTAP2: the
     // engine refuses that, so that libfido2's tool has to be the one that shortens PINs and forces changes.
-    let refused = other_client(&key, 2).force_change_pin(Some(PIN)).unwrap_err().to_string();
+    let refused = other_client(2).force_change_pin(Some(PIN)).unwrap_err().to_string();
     assert!(refused.contains("0x12"), "{refused}");
     let node = key.node().to_str().unwrap();
     output_of("fido2-token", &["-S", "-l", "9", node], &format!("{PIN}\n"));
