@@ -4,12 +4,9 @@
 pub(super) const FIDO_USAGE_PAGE: u16 = 0xF1D0;
 
 const LONG_ITEM: u8 = 0xFE;
-const USAGE_PAGE: u8 = 0x04;
 const REPORT_SIZE: u8 = 0x74;
 const OUTPUT: u8 = 0x90;
 const REPORT_COUNT: u8 = 0x94;
-const COLLECTION: u8 = 0xA0;
-const END_COLLECTION: u8 = 0xC0;
 
 /// The short items, each as its tag and its value; ends at a long item, which nobody uses, and where the bytes end too early.
 fn items(descriptor: &[u8]) -> impl Iterator<Item = (u8, usize)> {
@@ -28,8 +25,12 @@ fn items(descriptor: &[u8]) -> impl Iterator<Item = (u8, usize)> {
     })
 }
 
-/// One of its outermost collections is of the FIDO usage page.
+/// One of its outermost collections is of the FIDO usage page. Elsewhere the system's own list tells.
+#[cfg(any(target_os = "linux", test))]
 pub(super) fn is_fido(descriptor: &[u8]) -> bool {
+    const USAGE_PAGE: u8 = 0x04;
+    const COLLECTION: u8 = 0xA0;
+    const END_COLLECTION: u8 = 0xC0;
     let (mut page, mut depth) = (0, 0_usize);
     for (tag, value) in items(descriptor) {
         match tag {
