@@ -14,6 +14,7 @@ pub mod enroll;
 pub mod handover;
 pub mod identity;
 pub mod ledger;
+pub mod metadata;
 pub mod secret;
 #[cfg(feature = "simulator")]
 pub mod simulator;
