@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::passkeys::PasskeysCommand;
+use super::policy::PolicyCommand;
 use super::tap::TapCommand;
 
 /// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
@@ -171,6 +172,9 @@ pub(super) enum Command {
     /// A user's Temporary Access Pass, for the days until a key has arrived
     #[command(subcommand)]
     Tap(TapCommand),
+    /// The tenant's passkey policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Check everything that could stop you, and say what to do about it
     Doctor,
     /// The training tenant

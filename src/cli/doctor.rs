@@ -9,7 +9,7 @@ use crate::ctap::{CtapError, LinkError};
 use crate::enroll::link_line;
 use crate::identity::{Finding, Verdict};
 use crate::ledger::{JobState, Ledger as _};
-use crate::ui::{Block, Problem, Sheet};
+use crate::ui::{Block, Problem, Sheet, sentence};
 
 /// Makes every check; fails if one of them did.
 pub(super) fn run(station: &Station) -> Exit {
@@ -23,6 +23,12 @@ pub(super) fn run(station: &Station) -> Exit {
         Err(error) => of_error("safe", Verdict::Fail, &error),
     });
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    station.face.show(&Sheet::new(&json!({ "checks": findings, "ok": !failed }), vec![table(&findings)]));
+    if failed { Exit::Failed } else { Exit::Done }
+}
+
+/// Findings for people.
+pub(super) fn table(findings: &[Finding]) -> Block {
     let rows = findings.iter().map(|finding| {
         let word = match finding.verdict {
             Verdict::Pass => "ok",
@@ -31,11 +37,9 @@ pub(super) fn run(station: &Station) -> Exit {
             Verdict::Unknown => "unknown",
         };
         let remedy = if finding.remedy.is_empty() { String::new() } else { format!(" {}", finding.remedy) };
-        vec![word.to_owned(), finding.check.to_owned(), format!("{}{remedy}", finding.sentence)]
+        vec![word.to_owned(), finding.check.to_owned(), format!("{}{remedy}", sentence(&finding.sentence))]
     });
-    let table = Block::Table { head: vec!["VERDICT", "CHECK", "FOUND"], rows: rows.collect() };
-    station.face.show(&Sheet::new(&json!({ "checks": findings, "ok": !failed }), vec![table]));
-    if failed { Exit::Failed } else { Exit::Done }
+    Block::Table { head: vec!["VERDICT", "CHECK", "FOUND"], rows: rows.collect() }
 }
 
 /// A check that went well.

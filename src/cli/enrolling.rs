@@ -51,7 +51,7 @@ fn only_open(station: &Station) -> Result<Option<JobId>, CliError> {
     }
 }
 
-fn order(station: &Station, user: String, wishes: EnrollSettings) -> Order {
+pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> Order {
     Order {
         user,
         reset: match wishes.reset {

@@ -9,6 +9,7 @@ mod manual;
 mod passkeys;
 mod pins;
 mod places;
+mod policy;
 mod profile_file;
 #[cfg(feature = "simulator")]
 mod rehearsal;
@@ -70,6 +71,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
         Command::Simulator(SimulatorCommand::Tenant { listen, script }) => {
             return training_tenant::serve(station, *listen, script.as_deref());
         }
+        Command::Policy(command) => return policy::run(station, command),
         Command::Doctor => return Ok(doctor::run(station)),
         Command::Completions { shell } => manual::completions(station.face.as_ref(), *shell),
         Command::Man { directory } => manual::man(station.face.as_ref(), directory.as_deref())?,

@@ -3,7 +3,7 @@
 use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError, Rung, Status};
 use crate::handover::pin::{PinRuleError, SafeError};
-use crate::identity::{Finding, IdentityError, RegisterError};
+use crate::identity::{Finding, IdentityError, RegisterError, Verdict};
 use crate::ledger::{JobId, LedgerError};
 use crate::webauthn::AttestationError;
 
@@ -43,6 +43,14 @@ pub enum EnrolError {
     /// The tenant's rules forbid it; the check says which.
     #[error("{} [{}]", .0.sentence, .0.check)]
     Policy(Finding),
+    /// The tenant refused the registration, and a check of its rules tells why, or why perhaps.
+    #[error("{error}; {} {} [{}]", if .suspect.verdict == Verdict::Fail { "the reason:" } else { "perhaps because" }, .suspect.sentence, .suspect.check)]
+    Refused {
+        /// The tenant's own words.
+        error: IdentityError,
+        /// What the check found.
+        suspect: Box<Finding>,
+    },
     /// This model cannot do what is needed.
     #[error("this key cannot be enrolled: {0}")]
     Unsuitable(String),
@@ -137,6 +145,7 @@ advice! {
     NO_SUCH_KEY: "key/no-such-key", Key, "None of the keys that are there is the one that --key names.", "Look at `keywright keys list` for serial numbers, paths, ports and AAGUIDs, or put the key in.";
     SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key; `--key touch` takes the one that is touched.";
     POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
+    REFUSED_BY_POLICY: "policy/refused-passkey", Policy, "The tenant refused the passkey, and its rules say why; the passkey was removed from the key.", "Do what the check names, then run the same command again.";
     UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
     ERASE_CONSENT: "consent/erase", Person, "The key would lose what it holds and nobody agreed to that.", "Run the command in a terminal and answer the question, or add --yes if its content may go.";
     UNFORCED_PIN_CONSENT: "consent/unforced-pin", Person, "This key cannot force a PIN change and nobody agreed to that; it was not changed.", "Use a key that can, or add --allow-unforced-pin and have the user change the PIN at once.";
@@ -160,7 +169,8 @@ impl Advised for EnrolError {
     fn advice(&self) -> &'static Advice {
         match self {
             Self::Key(error) => error.advice(),
-            Self::Tenant(error) => error.advice(),
+            Self::Refused { suspect, .. } if suspect.verdict == Verdict::Fail => &REFUSED_BY_POLICY,
+            Self::Tenant(error) | Self::Refused { error, .. } => error.advice(),
             Self::Register(error) => error.advice(),
             Self::Ledger(error) => error.advice(),
             Self::Safe(error) => error.advice(),

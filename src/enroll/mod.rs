@@ -1,5 +1,6 @@
 //! The heart: one enrolment from the box to the tenant. Imports traits, never an adapter.
 
+mod abilities;
 mod choice;
 mod consent;
 mod desk;
@@ -13,9 +14,11 @@ mod resume;
 mod stages;
 mod tenant;
 
+pub use abilities::Abilities;
 pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};
 pub use error::{ALL, EnrolError};
 pub use flow::{Enrolment, Order, PinWishes, ResetPolicy};
+pub use preflight::{check, key_model};
 pub use replug::{is_blank, reset};

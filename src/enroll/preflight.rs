@@ -2,17 +2,16 @@
 //! Nothing on the key or in the tenant has changed when this fails.
 
 use super::EnrolError;
+use super::abilities::{Abilities, PIN_LENGTH, signs_with};
 use super::consent::{EraseConsent, UnforcedPinConsent};
-use super::flow::{Enrolment, Freshness, Order, ResetPolicy, Stage, Work};
-use super::replug::is_blank;
+use super::flow::{Enrolment, Freshness, Order, PinWishes, Stage, Work};
 use super::stages::pin_terms;
-use crate::ctap::{Authenticator, Blank, Info, KeyIdentity, Link, LinkKind, Look, Sameness};
-use crate::identity::{KeyModel, Offer, User, Verdict, passkey_name, passkey_name_of};
+use crate::advice::Advised as _;
+use crate::ctap::{Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
+use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
+use crate::identity::{passkey_name, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob};
 use crate::ui::{Event, Step};
-
-/// COSE number of ES256, which every FIDO2 key has.
-const ES256: i64 = -7;
 
 impl Enrolment<'_> {
     /// Checks everything, gets the consents and opens the job.
@@ -25,9 +24,9 @@ impl Enrolment<'_> {
             aaguid: identity.aaguid.to_string(),
         });
         self.key_is_free(&identity)?;
-        let wipe = must_wipe(&key, order.reset)?;
-        suitable(key.info(), key.link(), wipe)?;
-        pin_terms(order, key.info(), &[]).length()?;
+        let abilities = Abilities::of_key(&key, order.reset);
+        self.key_suits(&abilities, key.info(), order)?;
+        let wipe = abilities.wipe();
         let offer = self.tenant_allows(&user, key.info(), order)?;
         let forces = key.info().can_force_pin_change();
         if !forces {
@@ -63,13 +62,21 @@ impl Enrolment<'_> {
         Ok((work, stage))
     }
 
+    /// The key's half.
+    fn key_suits(&mut self, abilities: &Abilities, info: &Info, order: &Order) -> Result<(), EnrolError> {
+        let checked = Preflight { findings: abilities.findings(&order.pin) };
+        self.tell_findings(&checked);
+        match checked.failure() {
+            None => Ok(()),
+            Some(failure) if failure.check == PIN_LENGTH => Ok(pin_terms(order, info, &[]).length().map(drop)?),
+            Some(failure) => Err(EnrolError::Unsuitable(failure.sentence.clone())),
+        }
+    }
+
     /// The tenant's half: findings, then creation options, which prove permission, user and policy at once.
     pub(super) fn tenant_allows(&mut self, user: &User, info: &Info, order: &Order) -> Result<Offer, EnrolError> {
-        let model = KeyModel { aaguid: info.aaguid, packed: info.attestation_formats().contains(&"packed") };
-        let checked = self.provider.preflight(user, &model)?;
-        for finding in checked.findings.iter().filter(|finding| finding.verdict != Verdict::Pass) {
-            self.desk.tell(&Event::Found { finding: finding.clone() });
-        }
+        let checked = self.provider.preflight(user, &key_model(info))?;
+        self.tell_findings(&checked);
         if let Some(failure) = checked.failure() {
             return Err(EnrolError::Policy(failure.clone()));
         }
@@ -78,6 +85,12 @@ impl Enrolment<'_> {
             return Err(EnrolError::Unsuitable("it has none of the signature algorithms that the tenant asks for".into()));
         }
         Ok(offer)
+    }
+
+    fn tell_findings(&self, checked: &Preflight) {
+        for finding in checked.findings.iter().filter(|finding| finding.verdict != Verdict::Pass) {
+            self.desk.tell(&Event::Found { finding: finding.clone() });
+        }
     }
 
     /// A key in the middle of another job: a registered one must be handed over first. The others are ended when this
@@ -98,42 +111,46 @@ impl Enrolment<'_> {
     }
 }
 
-fn must_wipe(key: &Authenticator, policy: ResetPolicy) -> Result<bool, EnrolError> {
-    match policy {
-        ResetPolicy::Always => Ok(true),
-        ResetPolicy::Auto => Ok(!is_blank(key) || key.info().option("uv") == Some(true)),
-        ResetPolicy::Never if is_blank(key) => Ok(false),
-        ResetPolicy::Never => Err(EnrolError::Unsuitable("it is not fresh and --reset never was given".into())),
+/// Everything that can be known of a user and a key, or a model, before the touch. Nothing changes, on the key or in the tenant.
+///
+/// # Errors
+/// Only what would spoil every call: sign-in, network.
+pub fn check(
+    provider: &mut dyn IdentityProvider,
+    user: &User,
+    model: &KeyModel,
+    abilities: &Abilities,
+    pin: &PinWishes,
+) -> Result<Preflight, IdentityError> {
+    let mut findings = abilities.findings(pin);
+    findings.extend(provider.preflight(user, model)?.findings);
+    let mut offered = offered(provider, user)?;
+    if offered.verdict == Verdict::Fail && findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
+        offered.remedy = "The checks that failed before this one may say why.".into();
+    }
+    findings.push(offered);
+    Ok(Preflight { findings })
+}
+
+/// Whether the tenant gives creation options, without which nothing can be registered for that user by this sign-in.
+fn offered(provider: &mut dyn IdentityProvider, user: &User) -> Result<Finding, IdentityError> {
+    let check = "tenant/creation-options";
+    match provider.creation_options(user, None) {
+        Ok(_) => {
+            let sentence = format!("the tenant lets this sign-in register passkeys for {}", user.upn);
+            Ok(Finding { check, verdict: Verdict::Pass, sentence, remedy: String::new() })
+        }
+        Err(error @ (IdentityError::Forbidden(_) | IdentityError::NotOffered(_) | IdentityError::Refused(_))) => {
+            let remedy = error.advice().next.to_owned();
+            Ok(Finding { check, verdict: Verdict::Fail, sentence: error.to_string(), remedy })
+        }
+        Err(error) => Err(error),
     }
 }
 
-/// The model's half: what it has to be able to do at all.
-fn suitable(info: &Info, link: &Link, wipe: bool) -> Result<(), EnrolError> {
-    let refuse = |reason: &str| Err(EnrolError::Unsuitable(reason.into()));
-    if info.option("rk") != Some(true) {
-        return refuse("it cannot keep a passkey (no resident keys)");
-    }
-    if info.client_pin().is_none() {
-        return refuse("it has no PIN");
-    }
-    if info.option("noMcGaPermissionsWithClientPin") == Some(true) {
-        return refuse("it makes passkeys with a fingerprint only, not with a PIN");
-    }
-    if !signs_with(info, ES256) {
-        return refuse("it does not sign with ES256");
-    }
-    if wipe && !info.resets_over(link.kind) {
-        return refuse(match link.kind {
-            LinkKind::Usb => "it cannot be reset over USB: use a reader",
-            LinkKind::Nfc | LinkKind::SmartCard => "it cannot be reset on a reader: use a USB port",
-        });
-    }
-    Ok(())
-}
-
-/// A model that does not say which algorithms it has is left to answer for itself.
-fn signs_with(info: &Info, algorithm: i64) -> bool {
-    info.algorithms.as_ref().is_none_or(|list| list.contains(&algorithm))
+/// What the tenant judges a key by.
+pub fn key_model(info: &Info) -> KeyModel {
+    KeyModel { aaguid: info.aaguid, packed: info.attestation_formats().contains(&"packed") }
 }
 
 /// What people call this key: the product text of USB, else its AAGUID.

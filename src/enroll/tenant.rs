@@ -9,11 +9,11 @@ use super::progress::{Phase, Progress};
 use super::replug::is_blank;
 use super::resume::Found;
 use crate::ctap::{KeyIdentity, LinkError, Look, Pinned, Sameness};
-use crate::identity::{IdentityError, Method, RegisterError, Registration};
+use crate::identity::{IdentityError, KeyModel, Method, Preflight, RegisterError, Registration};
 use crate::ledger::{Intent, JobId, JobState, Outcome};
 use crate::secret::Pin;
 use crate::ui::{Answer, Event, Question, Step, Summary};
-use crate::webauthn::CredentialId;
+use crate::webauthn::{AttestationObject, CredentialId};
 
 /// POSTs of one registration, the ones whose outcome was unknown and found missing included.
 const POSTS: u8 = 2;
@@ -99,7 +99,12 @@ impl Enrolment<'_> {
         if passing(&error) {
             return Err(RegisterError::Refused(error).into());
         }
-        if let Some(method) = self.look_for(work, &registration.credential_id, looks.max(1))? {
+        let found = match self.look_for(work, &registration.credential_id, looks.max(1)) {
+            // Who may not list may still be believed a plain refusal, as long as no answer was lost before it.
+            Err(IdentityError::Forbidden(_)) if looks == 0 => None,
+            other => other?,
+        };
+        if let Some(method) = found {
             let intent = Intent::Register { registration: registration.clone() };
             let ticket = self.ledger.before(work.id, &intent, None)?;
             self.ledger.after(ticket, &Outcome::Registered { method: method.id.clone() })?;
@@ -109,7 +114,25 @@ impl Enrolment<'_> {
             return Ok(self.expired(key));
         }
         self.desk.notice(format!("the tenant refused the passkey ({error}): it is removed from the key"));
-        Ok(Stage::Undo(key, Then::Stop(RegisterError::Refused(error).into())))
+        let reason = self.reason(work, &registration, error);
+        Ok(Stage::Undo(key, Then::Stop(reason)))
+    }
+
+    /// Reads the tenant's rules once more: a refusal says nothing of them, and they may have changed since the preflight.
+    fn reason(&mut self, work: &Work, registration: &Registration, error: IdentityError) -> EnrolError {
+        if !matches!(error, IdentityError::Refused(_) | IdentityError::Forbidden(_)) {
+            return RegisterError::Refused(error).into();
+        }
+        let packed = AttestationObject::parse(&registration.attestation_object).is_ok_and(|object| object.format() == "packed");
+        let model = KeyModel { aaguid: work.order.key.aaguid, packed };
+        // What the user was when the job began may be what has changed.
+        let user = self.provider.user(&work.user.id).unwrap_or_else(|_| work.user.clone());
+        let checked =
+            self.provider.preflight(&user, &model).inspect_err(|again| log::debug!("the rules cannot be read: {again}"));
+        match checked.ok().and_then(Preflight::suspect) {
+            Some(suspect) => EnrolError::Refused { error, suspect: Box::new(suspect) },
+            None => RegisterError::Refused(error).into(),
+        }
     }
 
     fn registered(&self, key: Option<Finished>, registration: Registration, method: String) -> Stage {
@@ -144,6 +167,19 @@ impl Enrolment<'_> {
         Ok(Stage::Clean(pinned, then))
     }
 
+    /// Reads the passkey back. The tenant took it; who may not list passkeys has only its word for that.
+    fn read_back(&mut self, work: &Work, credential: &CredentialId) -> Result<Option<Method>, EnrolError> {
+        match self.look_for(work, credential, LOOKS) {
+            Ok(Some(method)) => Ok(Some(method)),
+            Ok(None) => Err(EnrolError::NotReadBack),
+            Err(IdentityError::Forbidden(_)) => {
+                self.desk.notice("the tenant took the passkey, but does not let this sign-in list it: it was not read back");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Reads the passkey back, shows the PIN, and destroys its sealed copy once it has reached its user.
     pub(super) fn hand_over(
         &mut self,
@@ -152,7 +188,7 @@ impl Enrolment<'_> {
         method: String,
         pin: Option<Pin>,
     ) -> Result<Summary, EnrolError> {
-        let listed = self.look_for(work, &registration.credential_id, LOOKS)?.ok_or(EnrolError::NotReadBack)?;
+        let listed = self.read_back(work, &registration.credential_id)?;
         self.withdraw_strays(work)?;
         self.begins(Step::HandOver);
         let progress = Progress::of(&self.ledger.entries(work.id)?);
@@ -163,7 +199,7 @@ impl Enrolment<'_> {
         let summary = Summary {
             upn: work.user.upn.clone(),
             serial: work.order.key.shown_serial().map(Into::into),
-            model: listed.model.unwrap_or_else(|| work.model.clone()),
+            model: listed.and_then(|method| method.model).unwrap_or_else(|| work.model.clone()),
             aaguid: work.order.key.aaguid.to_string(),
             method_id: method,
             display_name: registration.display_name.clone(),

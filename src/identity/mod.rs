@@ -84,6 +84,18 @@ impl Preflight {
     pub fn failure(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.verdict == Verdict::Fail)
     }
+
+    /// The check that best explains a refusal: one that fails, else one about the policy that did not pass.
+    pub fn suspect(self) -> Option<Finding> {
+        let failed = |finding: &&Finding| finding.verdict == Verdict::Fail;
+        // Neither a strength nor the number of passkeys has to do with a registration, and what is hidden explains nothing.
+        let doubtful = |finding: &&Finding| {
+            finding.verdict != Verdict::Pass
+                && finding.check.starts_with("policy/")
+                && !matches!(finding.check, "policy/read" | "policy/strengths")
+        };
+        self.findings.iter().find(failed).or_else(|| self.findings.iter().find(doubtful)).cloned()
+    }
 }
 
 /// Creation options with the end of their life. Not `Clone`: a challenge is used once.
@@ -239,6 +251,9 @@ pub enum IdentityError {
     /// 403: permission, role or target.
     #[error("the tenant forbids it: {0}")]
     Forbidden(Reply),
+    /// 403 for the passkey policy.
+    #[error("the passkey policy cannot be read: {0}")]
+    PolicyHidden(Reply),
     /// 405: own account, or not offered on that path.
     #[error("the tenant does not offer this for that account: {0}")]
     NotOffered(Reply),
@@ -294,6 +309,7 @@ advice! {
     SIGN_IN_NEEDED: "tenant/sign-in-needed", Person, "A person has to sign in.", "Run `keywright login`; where nobody is there, let an application sign in with a certificate or a workload identity.";
     UNAUTHORIZED: "tenant/unauthorized", Tenant, "The tenant does not accept the sign-in.", "Check tenant and client id of the profile, then run the command again.";
     FORBIDDEN: "tenant/forbidden", Policy, "The tenant forbids it.", "Have an administrator grant UserAuthMethod-Passkey.ReadWrite.All; for an administrator's account a Privileged Authentication Administrator has to act.";
+    POLICY_HIDDEN: "tenant/policy-hidden", Policy, "The passkey policy cannot be read.", "Have a Privileged Role Administrator grant Policy.Read.AuthenticationMethod; who signs in as a person also needs the role Global Reader or Authentication Policy Administrator.";
     NOT_OFFERED: "tenant/not-offered", Policy, "The tenant does not offer this for that account.", "Nobody can provision their own account this way: sign in as somebody else, or name another user.";
     NOT_FOUND: "tenant/not-found", Tenant, "The tenant does not know what was asked for.", "List what is there with `keywright passkeys list USER`.";
     THROTTLED: "tenant/throttled", Tenant, "The tenant asks us to slow down.", "Wait for the time it names, then run the same command again; it goes on where it stopped.";
@@ -320,6 +336,7 @@ impl Advised for IdentityError {
             },
             Self::Unauthorized(_) => &UNAUTHORIZED,
             Self::Forbidden(_) => &FORBIDDEN,
+            Self::PolicyHidden(_) => &POLICY_HIDDEN,
             Self::NotOffered(_) => &NOT_OFFERED,
             Self::NotFound(_) => &NOT_FOUND,
             Self::Throttled { .. } => &THROTTLED,

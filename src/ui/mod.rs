@@ -26,6 +26,7 @@ pub use plain::Plain;
 pub use sheet::{Block, Sheet};
 pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
 pub use terminal::Terminal;
+pub use words::sentence;
 
 /// A step of the flow, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

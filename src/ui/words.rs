@@ -70,7 +70,7 @@ fn put_back(reader: bool, window: u64, long: bool) -> String {
 }
 
 /// A text with a capital at its beginning and a full stop at its end.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     // An account name at the beginning keeps its spelling.
     let is_name = text.split_whitespace().next().is_some_and(|word| word.contains('@'));

@@ -101,14 +101,14 @@ fn no_touch_is_told() {
 }
 
 /// A training tenant that runs until it is dropped.
-struct Served(Child);
+pub struct Served(Child);
 
 impl Served {
     fn start(place: &Place) -> (Self, String) {
         Self::start_with(place, &[])
     }
 
-    fn start_with(place: &Place, arguments: &[&str]) -> (Self, String) {
+    pub fn start_with(place: &Place, arguments: &[&str]) -> (Self, String) {
         let arguments = [&["--json", "simulator", "tenant"], arguments].concat();
         let mut child = place.command(&arguments).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();

@@ -9,6 +9,7 @@ mod enrolling;
 #[path = "../support/judge.rs"]
 mod judge;
 mod place;
+mod policy;
 #[cfg(target_os = "linux")]
 mod terminal;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use keywright::identity::entra::TapWish;
 use keywright::identity::{IdentityProvider as _, KeyModel, Message, RegisterError, User};
 use keywright::simulator::key::Model;
-use keywright::simulator::tenant::{Act, Exchange, Fault, RecordedAnswer, RunningTenant, Script, Spelling, TrainingUser};
+use keywright::simulator::tenant::{Act, Exchange, Fault, KeyRestrictions, RecordedAnswer, RunningTenant, Script, Spelling};
+use keywright::simulator::tenant::{Target, TrainingGroup, TrainingStrength, TrainingUser};
 use serde_json::{Value, json};
 
 use crate::document::Document;
@@ -20,6 +21,8 @@ pub const ADELE: &str = "adele@contoso.example";
 /// The training key's usual model.
 pub const MODEL: KeyModel = KeyModel { aaguid: Model::STANDARD.aaguid, packed: true };
 pub const TINA: &str = "tina@contoso.example";
+/// A group that the policy names.
+pub const GROUP: &str = "b1a6f9b6-0000-4000-8000-000000000001";
 
 /// One talk with a tenant that is recorded.
 struct Talk {
@@ -32,6 +35,7 @@ const TALKS: &[Talk] = &[
     Talk { title: "an enrolment", script: Script::default, held: enrolment },
     Talk { title: "pages and spellings", script: paged, held: pages },
     Talk { title: "names that need care", script: odd_names, held: names },
+    Talk { title: "rules", script: ruled, held: rules },
     Talk { title: "without permissions", script: Script::default, held: no_permissions },
     Talk { title: "troubles", script: Script::default, held: troubles },
     Talk { title: "refusals", script: Script::default, held: refusals },
@@ -73,6 +77,31 @@ fn pages(desk: &mut Desk) {
     assert!(lists[0].as_ref().is_ok_and(|list| list.len() == 10) && lists[1].is_err());
 }
 
+/// A tenant with groups, profiles, restrictions and strengths.
+pub fn ruled() -> Script {
+    let groups = vec![TrainingGroup { id: GROUP.into(), display_name: "Key users".into() }];
+    let mut script = Script { groups, ..Script::default() };
+    script.policy.include_targets[0].id = GROUP.into();
+    script.policy.exclude_targets = vec![Target { id: "b1a6f9b6-0000-4000-8000-000000000002".into(), ..Target::default() }];
+    script.policy.passkey_profiles[0].key_restrictions =
+        KeyRestrictions { is_enforced: true, enforcement_type: "allow".into(), aa_guids: vec![MODEL.aaguid] };
+    script.strengths.push(TrainingStrength {
+        id: "b1a6f9b6-0000-4000-8000-000000000003".into(),
+        display_name: "Vault".into(),
+        built_in: false,
+        combinations: vec!["fido2".into()],
+        models: vec![MODEL.aaguid],
+    });
+    script
+}
+
+fn rules(desk: &mut Desk) {
+    let user = desk.entra.user(ADELE).unwrap();
+    assert!(desk.entra.preflight(&user, &MODEL).unwrap().failure().is_some());
+    let policy = desk.entra.policy().unwrap();
+    assert_eq!((policy.included[0].title.as_str(), policy.excluded.len()), (r#"the group "Key users""#, 1));
+}
+
 fn odd_names() -> Script {
     let mut script = Script::default();
     for (number, upn) in ["$cash@contoso.example", "$o'x@contoso.example", "a b/c?d%23@contoso.example"].into_iter().enumerate() {
@@ -99,6 +128,7 @@ fn no_permissions(desk: &mut Desk) {
     desk.tenant.change(|script| script.application.permissions = vec!["User.ReadBasic.All".into()]);
     desk.entra.user(ADELE).unwrap();
     drop(desk.entra.preflight(&user, &MODEL));
+    assert!(desk.entra.policy().is_err());
     assert!(desk.entra.creation_options(&user, None).is_err());
     assert!(desk.entra.methods(&user).is_err());
     assert!(desk.entra.remove(&user, "x").is_err());

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use keywright::simulator::tenant::Script;
-
 use crate::document::{Document, Operation};
-use crate::drive::{TINA, send, token};
+use crate::drive::{GROUP, TINA, send, token};
 use crate::support::tenant::Desk;
 
 /// Segments of paths that are not Graph's.
@@ -20,11 +18,12 @@ pub fn served(document: &Document) -> BTreeSet<String> {
 }
 
 fn is_served(operation: &Operation) -> bool {
-    let desk = Desk::new(Script::default());
+    let desk = Desk::new(crate::drive::ruled());
     let passkey = desk.tenant.passkeys(TINA)[0].method_id();
     let segments = operation.template.iter().map(|segment| match segment.as_str() {
         "{user-id}" => TINA.to_owned(),
         "{method-id}" => passkey.clone(),
+        "{group-id}" => GROUP.to_owned(),
         other => other.replace("{challengeTimeoutInMinutes}", "5"),
     });
     let path = segments.collect::<Vec<_>>().join("/");

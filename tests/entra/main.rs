@@ -8,6 +8,7 @@ mod calls;
 mod faults;
 mod gate;
 mod hostile;
+mod policy;
 mod preflight;
 mod refusals;
 mod sign_in;

@@ -40,6 +40,7 @@ use crate::webauthn::CredentialId;
 pub use audit::PasskeyEvent;
 pub use credential_ids::{readings, stands_for};
 pub use http::Tools;
+pub use policy::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
 pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
 pub use tap::{IssuedTap, Tap, TapPolicy, TapWish};
 pub use throttle::Gate;
@@ -100,6 +101,14 @@ impl Entra {
     pub fn methods_of(&mut self, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
         fido2_methods::list_many(&mut self.graph, users)
     }
+
+    /// The tenant's passkey policy as a person reads it.
+    ///
+    /// # Errors
+    /// [`IdentityError::PolicyHidden`] without the permission to read it.
+    pub fn policy(&mut self) -> Result<PolicyOverview, IdentityError> {
+        policy::overview(&mut self.graph)
+    }
 }
 
 impl IdentityProvider for Entra {
@@ -108,7 +117,7 @@ impl IdentityProvider for Entra {
     }
 
     fn preflight(&mut self, user: &User, model: &KeyModel) -> Result<Preflight, IdentityError> {
-        preflight::preflight(&mut self.graph, user, model)
+        preflight::preflight(&mut self.graph, user, model, None)
     }
 
     fn creation_options(&mut self, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError> {

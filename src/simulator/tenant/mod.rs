@@ -15,6 +15,7 @@ mod mail;
 mod memory;
 mod options;
 mod passkey;
+mod policies;
 mod recorder;
 mod registration;
 mod routes;
@@ -31,7 +32,10 @@ pub use judge::{AttestationJudge, AttestationLevel, Submission};
 pub use mail::TrainingMail;
 pub use passkey::{Accepted, TrainingPasskey};
 pub use recorder::{Exchange, RecordedAnswer};
-pub use script::{Application, KeyRestrictions, PasskeyProfile, Script, Spelling, Target, TrainingPolicy, TrainingUser};
+pub use script::{
+    Application, KeyRestrictions, PasskeyProfile, Script, Spelling, Target, TrainingGroup, TrainingPolicy, TrainingStrength,
+    TrainingUser,
+};
 pub use server::{RunningTenant, TrainingTenant};
 pub use state::LoggedCall;
 pub use tap::{TapPolicy, TrainingPass};

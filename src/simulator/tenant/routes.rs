@@ -21,7 +21,6 @@ const PASSKEY_WRITE: &[&str] = &["UserAuthMethod-Passkey.ReadWrite.All", "UserAu
 const USER_BASIC: &[&str] = &["User.ReadBasic.All", "User.Read.All", "Directory.Read.All"];
 const USER_FULL: &[&str] = &["User.Read.All", "Directory.Read.All"];
 const GROUPS: &[&str] = &["GroupMember.Read.All", "Directory.Read.All"];
-const POLICY: &[&str] = &["Policy.Read.AuthenticationMethod", "Policy.Read.All"];
 
 impl Tenant {
     /// The answer to a request.
@@ -73,14 +72,14 @@ impl Tenant {
         match path {
             ["users", name, below @ ..] if !name.starts_with('$') => self.of_user(request, beta, name, below),
             ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
-                if name.eq_ignore_ascii_case("fido2") =>
-            {
-                self.policy(request)
-            }
-            ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
                 if name.eq_ignore_ascii_case("temporaryAccessPass") =>
             {
                 self.tap_policy(request)
+            }
+            ["policies", below @ ..] => self.policies(request, below),
+            ["groups", id] => {
+                self.require(GROUPS)?;
+                self.group(request, id)
             }
             ["auditLogs", "directoryAudits"] => self.audits(request),
             [first, below @ ..] => match first.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')")) {
@@ -97,7 +96,7 @@ impl Tenant {
             ("GET", []) => self.user(request, &user?),
             ("GET", ["transitiveMemberOf", "microsoft.graph.group"]) => {
                 self.require(GROUPS)?;
-                let groups = user?.groups.iter().map(|id| json!({"id": id})).collect();
+                let groups = user?.groups.iter().map(|id| self.group_of(request, id)).collect();
                 Ok(self.page(request, groups))
             }
             ("GET", ["authentication", "fido2Methods"]) => {
@@ -131,7 +130,9 @@ impl Tenant {
     }
 
     pub(super) fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {
-        let granted = self.script.application.permissions.iter().any(|granted| any_of.contains(&granted.as_str()));
+        let application = &self.script.application;
+        let held = application.permissions.iter().filter(|one| !application.withheld.contains(one));
+        let granted = held.into_iter().any(|granted| any_of.contains(&granted.as_str()));
         if granted { Ok(()) } else { Err(Refusal::denied()) }
     }
 
@@ -156,19 +157,6 @@ impl Tenant {
         });
         if let Some(members) = body.as_object_mut() {
             members.retain(|name, _| fields.contains(&name.as_str()));
-        }
-        Ok((200, body).into())
-    }
-
-    fn policy(&self, request: &Request) -> Outcome {
-        if request.method != "GET" {
-            return Err(Refusal::no_method());
-        }
-        self.require(POLICY)?;
-        let mut body = serde_json::to_value(&self.script.policy).unwrap_or_default();
-        if let Some(members) = body.as_object_mut() {
-            members.insert("id".to_owned(), "Fido2".into());
-            members.insert("@odata.type".to_owned(), "#microsoft.graph.fido2AuthenticationMethodConfiguration".into());
         }
         Ok((200, body).into())
     }

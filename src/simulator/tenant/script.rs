@@ -22,8 +22,12 @@ pub struct Script {
     pub application: Application,
     /// The users.
     pub users: Vec<TrainingUser>,
+    /// Names of groups.
+    pub groups: Vec<TrainingGroup>,
     /// The passkey policy.
     pub policy: TrainingPolicy,
+    /// Authentication strengths.
+    pub strengths: Vec<TrainingStrength>,
     /// The policy of Temporary Access Passes.
     pub tap_policy: TapPolicy,
     /// Seconds until an event appears in the audit log.
@@ -52,6 +56,8 @@ pub struct Application {
     pub certificate: Option<PathBuf>,
     /// Granted application permissions, by Graph's names.
     pub permissions: Vec<String>,
+    /// Those of the above that it does not have after all: one is taken away without naming the others.
+    pub withheld: Vec<String>,
     /// Whether it may act on administrators' accounts.
     pub acts_on_administrators: bool,
 }
@@ -87,6 +93,35 @@ pub struct TrainingUser {
     /// Passkeys that are there from the start.
     #[serde(default)]
     pub passkeys: u8,
+}
+
+/// A group of the training tenant. Who is in it stands with the users.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingGroup {
+    /// Object id.
+    pub id: String,
+    /// Name for people.
+    pub display_name: String,
+}
+
+/// An authentication strength.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingStrength {
+    /// Object id.
+    pub id: String,
+    /// Name for people.
+    pub display_name: String,
+    /// Microsoft's own, which names no models.
+    #[serde(default)]
+    pub built_in: bool,
+    /// Combinations of methods that satisfy it.
+    #[serde(default = "fido2")]
+    pub combinations: Vec<String>,
+    /// The only models that it accepts; none means every model.
+    #[serde(default)]
+    pub models: Vec<Aaguid>,
 }
 
 /// `fido2AuthenticationMethodConfiguration`, member by member as Graph names them.
@@ -194,6 +229,10 @@ impl Script {
     }
 }
 
+fn fido2() -> Vec<String> {
+    vec!["fido2".to_owned()]
+}
+
 fn member() -> String {
     "Member".to_owned()
 }
@@ -231,6 +270,14 @@ impl Default for Script {
             rp_id: "login.microsoft.com".to_owned(),
             application: Application::default(),
             users,
+            groups: Vec::new(),
+            strengths: vec![TrainingStrength {
+                id: "00000000-0000-0000-0000-000000000004".to_owned(),
+                display_name: "Phishing-resistant MFA".to_owned(),
+                built_in: true,
+                combinations: fido2(),
+                models: Vec::new(),
+            }],
             policy: TrainingPolicy::default(),
             tap_policy: TapPolicy::default(),
             audit_delay: 0,
@@ -260,6 +307,7 @@ impl Default for Application {
             client_secret: "training-secret".to_owned(),
             certificate: None,
             permissions: permissions.map(str::to_owned).to_vec(),
+            withheld: Vec::new(),
             acts_on_administrators: true,
         }
     }
@@ -325,11 +373,19 @@ mod tests {
             spelling = "mixed"
             [application]
             permissions = ["UserAuthMethod-Passkey.ReadWrite.All"]
+            withheld = ["UserAuthMethod-Passkey.ReadWrite.All"]
             [[users]]
             id = "1"
             upn = "a@fabrikam.example"
             display_name = "A"
             groups = ["g"]
+            [[groups]]
+            id = "g"
+            display_name = "G"
+            [[strengths]]
+            id = "s"
+            display_name = "S"
+            models = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"]
             [policy]
             state = "disabled"
             [[policy.passkeyProfiles]]
@@ -354,6 +410,7 @@ mod tests {
         assert_eq!(script.faults[0].act, Act::throttled(Some(3)));
         assert_eq!((script.faults[1].call, script.faults[1].times), (2, 0));
         assert_eq!(script.policy.passkey_profiles[0].key_restrictions.aa_guids.len(), 1);
+        assert_eq!(script.strengths[0].combinations, ["fido2"]);
         assert!(Script::from_toml("colour = 1").unwrap_err().contains("colour"));
     }
 }

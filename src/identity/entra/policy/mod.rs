@@ -1,8 +1,20 @@
 //! The passkey policy of a tenant (`fido2AuthenticationMethodConfiguration`), as far as it decides on a user and a model.
 
+mod groups;
+mod overview;
+mod strengths;
+
 use serde::{Deserialize, Deserializer};
 
 use crate::aaguid::Aaguid;
+use crate::identity::entra::graph::{Graph, Version};
+use crate::identity::entra::reply::tame;
+use crate::identity::{IdentityError, User};
+
+pub(super) use groups::{GroupNames, of_user};
+pub(super) use overview::overview;
+pub use overview::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
+pub(super) use strengths::{Strength, read as read_strengths};
 
 /// The target that stands for everybody.
 const EVERYBODY: &str = "all_users";
@@ -27,8 +39,10 @@ pub(super) struct Policy {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Target {
+pub(super) struct Target {
     id: String,
+    #[serde(rename = "targetType")]
+    kind: Option<String>,
     allowed_passkey_profiles: Option<Vec<String>>,
 }
 
@@ -87,37 +101,60 @@ impl Rules {
 /// How the targets of the policy meet a user.
 #[derive(Debug)]
 pub(super) enum Reach {
-    /// One of the user's groups is excluded.
-    Excluded(String),
+    /// The user is excluded by this target.
+    Excluded(Target),
     /// No target includes the user.
     NotIncluded,
     /// The user's groups would have to be known.
     Unsure,
-    /// Included: any of these sets of rules will do.
-    Included(Vec<Rules>),
+    /// Included: any of these sets of rules will do, and `more` may count as well, if groups could be read.
+    Included { rules: Vec<Rules>, more: bool },
+}
+
+/// What is known of a user as a target.
+#[derive(Debug)]
+pub(super) struct Membership {
+    /// The user's own id, since targets may name users, and those of groups.
+    pub(super) ids: Vec<String>,
+    /// Every group is there.
+    pub(super) complete: bool,
+}
+
+/// Reads the policy.
+pub(super) fn read(graph: &mut Graph) -> Result<Policy, IdentityError> {
+    let url =
+        graph.url(Version::V1, &["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", "fido2"])?;
+    graph.get(&url)
 }
 
 impl Policy {
-    /// Whether the targets cannot be judged without the user's groups.
-    pub(super) fn needs_groups(&self) -> bool {
-        self.exclude_targets.iter().chain(&self.include_targets).any(|target| !target.is_everybody())
+    /// The targets that include somebody.
+    pub(super) fn include_targets(&self) -> &[Target] {
+        &self.include_targets
     }
 
-    /// Judges the targets. `groups` are the user's groups, transitively, and the user's own id; `None` if unreadable.
-    pub(super) fn reach(&self, groups: Option<&[String]>) -> Reach {
-        let member =
-            |target: &&Target| target.is_everybody() || groups.is_some_and(|groups| groups.iter().any(|group| target.is(group)));
+    /// Whether the targets cannot be judged without the user's groups.
+    pub(super) fn needs_groups(&self) -> bool {
+        self.exclude_targets.iter().chain(&self.include_targets).any(|target| !target.is_everybody() && !target.is_user())
+    }
+
+    /// Judges the targets.
+    pub(super) fn reach(&self, user: &Membership) -> Reach {
+        let member = |target: &&Target| target.is_everybody() || user.ids.iter().any(|id| target.is(id));
+        // Groups that could not be read may be meant by any target that is not the user or everybody.
+        let open = |targets: &[Target]| !user.complete && targets.iter().any(|target| !member(&target) && !target.is_user());
         if let Some(target) = self.exclude_targets.iter().find(member) {
-            return Reach::Excluded(target.id.clone());
+            return Reach::Excluded(target.clone());
         }
-        if groups.is_none() && !self.exclude_targets.is_empty() {
+        if open(&self.exclude_targets) {
             return Reach::Unsure;
         }
         let targets: Vec<&Target> = self.include_targets.iter().filter(member).collect();
-        match (targets.is_empty(), groups) {
-            (true, None) if self.needs_groups() => Reach::Unsure,
-            (true, _) => Reach::NotIncluded,
-            (false, _) => Reach::Included(self.rules(&targets)),
+        let more = open(&self.include_targets);
+        match (targets.is_empty(), more) {
+            (true, true) => Reach::Unsure,
+            (true, false) => Reach::NotIncluded,
+            (false, _) => Reach::Included { rules: self.rules(&targets), more },
         }
     }
 
@@ -130,18 +167,39 @@ impl Policy {
                 restrictions: self.key_restrictions.clone(),
             }];
         }
-        let default: Vec<String> = self.default_passkey_profile.iter().cloned().collect();
-        let names = targets
-            .iter()
-            .flat_map(|target| target.allowed_passkey_profiles.as_ref().filter(|names| !names.is_empty()).unwrap_or(&default));
-        names
-            .filter_map(|name| self.passkey_profiles.iter().find(|profile| profile.id.eq_ignore_ascii_case(name)))
-            .map(ProfileBody::rules)
-            .collect()
+        targets.iter().flat_map(|target| self.profiles_of(target)).map(ProfileBody::rules).collect()
+    }
+
+    /// The profiles that count for a target: those that it names, else the default.
+    fn profiles_of<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a ProfileBody> {
+        let own = target.allowed_passkey_profiles.as_deref().filter(|ids| !ids.is_empty());
+        let ids = own.unwrap_or(self.default_passkey_profile.as_slice());
+        ids.iter().filter_map(|id| self.passkey_profiles.iter().find(|profile| profile.id.eq_ignore_ascii_case(id)))
     }
 }
 
 impl Target {
+    /// What messages call it: a group by its name, or by its id where the name cannot be read.
+    pub(super) fn title(&self, graph: &mut Graph, names: &mut GroupNames, user: Option<&User>) -> String {
+        if self.is_everybody() {
+            return "all users".into();
+        }
+        if let Some(user) = user.filter(|user| self.is(&user.id)) {
+            return format!("the account {} itself", user.upn);
+        }
+        if self.is_user() {
+            return format!("the user {}", tame(&self.id));
+        }
+        match names.name(graph, &self.id) {
+            Some(name) => format!("the group {name:?}"),
+            None => format!("the group {}", tame(&self.id)),
+        }
+    }
+
+    fn is_user(&self) -> bool {
+        self.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("user"))
+    }
+
     fn is_everybody(&self) -> bool {
         self.is(EVERYBODY)
     }
@@ -152,10 +210,14 @@ impl Target {
 }
 
 impl ProfileBody {
+    fn title(&self) -> String {
+        tame(self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.id))
+    }
+
     fn rules(&self) -> Rules {
         let types = self.passkey_types.as_deref();
         Rules {
-            name: format!("the passkey profile {:?}", self.name.as_deref().unwrap_or(&self.id)),
+            name: format!("the passkey profile {:?}", self.title()),
             // A profile that does not say restricts nothing.
             device_bound: types.is_none_or(|types| types.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("deviceBound"))),
             attested: self.attestation_enforcement.as_deref().is_some_and(|enforcement| enforcement != "disabled"),
