@@ -70,6 +70,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
             minimum: wishes.pin_length.map_or(0, usize::from),
         },
         challenge_life: None,
+        notice: wishes.notice,
     }
 }
 

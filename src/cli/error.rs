@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError};
-use crate::enroll::EnrolError;
+use crate::enroll::{EnrolError, TemplateError};
 use crate::handover::pin::SafeError;
 use crate::identity::{IdentityError, RegisterError, Reply};
 use crate::ledger::LedgerError;
@@ -104,6 +104,14 @@ pub enum CliError {
     /// The pass could not be written where it belongs.
     #[error("the pass was issued but could not be shown: {0}")]
     PassNotShown(String),
+    /// The template of the message to users is none.
+    #[error("the template {} cannot be used: {error}", .path.display())]
+    NoticeTemplate {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: TemplateError,
+    },
     /// A file could not be written or read.
     #[error("{} cannot be used: {reason}", .path.display())]
     File {
@@ -223,6 +231,7 @@ advice! {
     PASS_FORBIDDEN: "tenant/pass-forbidden", Policy, "The tenant forbids it.", "Have UserAuthMethod-TAP.ReadWrite.All granted; for an administrator's account a Privileged Authentication Administrator has to act, and nobody issues a pass for themselves.";
     PASS_UNKNOWN: "tenant/pass-unknown", Tenant, "Whether a pass was issued is not known; nobody has seen it.", "Run the same command again: a new pass takes the place of one that nobody has seen.";
     PASS_NOT_SHOWN: "cli/pass-not-shown", Failed, "The pass was issued but could not be shown; nobody has seen it.", "See to it that standard output can be written to, then run the same command again: a new pass takes its place.";
+    NOTICE_TEMPLATE: "cli/notice-template", Usage, "The template of the message to users cannot be used; nothing was begun.", "Correct it; docs/command-line.md shows what it may name, which never includes a PIN.";
     FILE: "cli/file", Failed, "A file cannot be used.", "Check the path and its permissions.";
     NO_SIMULATOR: "cli/no-simulator", Usage, "This keywright was built without the simulator.", "Use a build with the feature `simulator`.";
     REHEARSAL: "cli/rehearsal", Usage, "A variable of the rehearsal has a value that is none.", "Correct or unset the variable that the message names.";
@@ -261,6 +270,7 @@ impl Advised for CliError {
             Self::PassForbidden(_) => &PASS_FORBIDDEN,
             Self::PassUnknown(_) => &PASS_UNKNOWN,
             Self::PassNotShown(_) => &PASS_NOT_SHOWN,
+            Self::NoticeTemplate { .. } => &NOTICE_TEMPLATE,
             Self::File { .. } => &FILE,
             Self::NoSimulator => &NO_SIMULATOR,
             Self::Rehearsal { .. } => &REHEARSAL,

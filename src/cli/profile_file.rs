@@ -15,7 +15,7 @@ const DEFAULT: &str = "default";
 
 /// Defaults of this station, as they stand in a profile.
 pub(super) const STATION_FIELDS: &[&str] =
-    &["ledger", "reset", "allow_unforced_pin", "display_name", "pin_length", "pin_alphabet"];
+    &["ledger", "reset", "allow_unforced_pin", "display_name", "pin_length", "pin_alphabet", "notice_template", "notice_sender"];
 
 /// A profile as it was read: nothing checked but the syntax.
 #[derive(Debug, Default)]
@@ -128,7 +128,7 @@ impl ProfileFile {
 /// Makes relative paths in a profile mean: beside the profile.
 fn anchor(tenant: &mut Table, profile: &Path) {
     let Some(directory) = profile.parent() else { return };
-    for field in ["client_secret_file", "certificate", "ledger"] {
+    for field in ["client_secret_file", "certificate", "ledger", "notice_template"] {
         if let Some(Value::String(text)) = tenant.get_mut(field)
             && Path::new(text.as_str()).is_relative()
             && let Some(anchored) = directory.join(text.as_str()).to_str()

@@ -43,6 +43,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
         Intent::Register { .. } => "registering",
         Intent::DeleteCredential { .. } => "deleting an unused passkey",
         Intent::Withdraw { .. } => "removing an unused passkey from the tenant",
+        Intent::Notice { .. } => "sending the message to the user",
         Intent::HandOver { .. } => "handing the PIN over",
     };
     Ok(if entry.outcome.is_some() { format!("{step}, ended") } else { format!("{step}, not known how it ended") })

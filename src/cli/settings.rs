@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::args::{Color, CommandLine, EnrollArgs, Part, PinAlphabet, ResetWhen};
 use super::profile_file::ProfileFile;
 use super::{CliError, places};
+use crate::enroll::{Notice, NoticeTemplate};
 
 /// How the program talks.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +119,8 @@ pub(super) struct EnrollSettings {
     pub(super) pin_length: Option<u8>,
     /// Characters of the temporary PIN.
     pub(super) pin_alphabet: PinAlphabet,
+    /// A message to the user.
+    pub(super) notice: Option<Notice>,
 }
 
 impl EnrollSettings {
@@ -140,8 +143,23 @@ impl EnrollSettings {
             None => profile.text("display_name", "a text")?.map(ToOwned::to_owned),
         };
         let allow_unforced_pin = args.is_some_and(|args| args.allow_unforced_pin) || profile.switch("allow_unforced_pin")?;
-        Ok(Self { reset, allow_unforced_pin, display_name, pin_length, pin_alphabet })
+        Ok(Self { reset, allow_unforced_pin, display_name, pin_length, pin_alphabet, notice: notice(profile)? })
     }
+}
+
+/// The message that the profile asks for, its template read and checked before anything else happens.
+fn notice(profile: &ProfileFile) -> Result<Option<Notice>, CliError> {
+    let sender = profile.text("notice_sender", "the mailbox to send messages from")?;
+    let Some(path) = profile.text("notice_template", "a path")?.map(Path::new) else { return Ok(None) };
+    let missing = || CliError::Setting {
+        field: "notice_sender",
+        value: "not there".into(),
+        expected: "the mailbox to send messages from, since notice_template is set",
+    };
+    let sender = sender.filter(|sender| !sender.trim().is_empty()).ok_or_else(missing)?.to_owned();
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?;
+    let template = NoticeTemplate::parse(&text).map_err(|error| CliError::NoticeTemplate { path: path.to_owned(), error })?;
+    Ok(Some(Notice { template, sender }))
 }
 
 fn choice<T: ValueEnum>(profile: &ProfileFile, field: &'static str, expected: &'static str) -> Result<Option<T>, CliError> {

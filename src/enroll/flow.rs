@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::consent::EraseConsent;
 use super::desk::Desk;
 use super::error::EnrolError;
+use super::notice::Notice;
 use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
 use crate::ctap::{Authenticator, Blank, LinkError, Pinned, Sealed};
@@ -57,6 +58,8 @@ pub struct Order {
     pub pin: PinWishes,
     /// A longer life for the challenge than the tenant's default.
     pub challenge_life: Option<Duration>,
+    /// A message to the user once the passkey is registered.
+    pub notice: Option<Notice>,
 }
 
 /// Everything that one enrolment needs.
@@ -190,7 +193,7 @@ impl Enrolment<'_> {
         }
         let next = match stage {
             Stage::HandOver { registration, method, pin } => {
-                return self.hand_over(work, &registration, method, pin).map(Next::Done);
+                return self.hand_over(work, order, &registration, method, pin).map(Next::Done);
             }
             Stage::Erase(key, consent) => self.erase(work, key, &consent),
             Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),

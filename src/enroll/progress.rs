@@ -76,7 +76,7 @@ impl Progress {
             _ => {}
         }
         match &entry.intent {
-            Intent::Withdraw { .. } => {}
+            Intent::Withdraw { .. } | Intent::Notice { .. } => {}
             Intent::HandOver { .. } => self.copies = self.copies.saturating_add(1),
             _ if failed => {}
             Intent::Erase { .. } if unsure => self.phase = Phase::EraseUnsure,

@@ -180,10 +180,12 @@ impl Enrolment<'_> {
         }
     }
 
-    /// Reads the passkey back, shows the PIN, and destroys its sealed copy once it has reached its user.
+    /// Reads the passkey back, sends the message that was asked for, shows the PIN, and destroys its sealed copy once it has
+    /// reached its user.
     pub(super) fn hand_over(
         &mut self,
         work: &Work,
+        order: &Order,
         registration: &Registration,
         method: String,
         pin: Option<Pin>,
@@ -196,7 +198,7 @@ impl Enrolment<'_> {
             Some(pin) => pin,
             None => self.kept_pin(work.id, progress.pins.first().copied())?,
         };
-        let summary = Summary {
+        let mut summary = Summary {
             upn: work.user.upn.clone(),
             serial: work.order.key.shown_serial().map(Into::into),
             model: listed.and_then(|method| method.model).unwrap_or_else(|| work.model.clone()),
@@ -206,7 +208,9 @@ impl Enrolment<'_> {
             credential_id: registration.credential_id.to_string(),
             pin_change_forced: progress.forced,
             second_copy: progress.copies > 0,
+            notice: None,
         };
+        summary.notice = self.notify(work, order, &summary, &pin);
         let ticket = self.ledger.before(work.id, &Intent::HandOver { means: "screen".into() }, None)?;
         if let Err(error) = self.desk.ui.hand_over(&summary, &pin) {
             return Err(self.record_failure(ticket, EnrolError::NotShown(error.to_string())));

@@ -83,6 +83,7 @@ fn intents() -> Vec<Intent> {
         Intent::DeleteCredential { credential_id: Some(CredentialId(vec![9; 64])) },
         Intent::DeleteCredential { credential_id: None },
         Intent::Withdraw { credential_id: CredentialId(vec![7; 32]) },
+        Intent::Notice { sender: "desk@contoso.example".into() },
         Intent::HandOver { means: "screen".into() },
     ]
 }

@@ -125,6 +125,11 @@ pub enum Intent {
         /// Which one.
         credential_id: CredentialId,
     },
+    /// A message to the user is about to be sent.
+    Notice {
+        /// The mailbox that it is sent from.
+        sender: String,
+    },
     /// The PIN will be shown, printed or sealed for somebody.
     HandOver {
         /// How (`screen`).

@@ -190,6 +190,7 @@ mod tests {
             credential_id: "c".into(),
             pin_change_forced: true,
             second_copy: false,
+            notice: None,
         };
         let handed = Handed { summary: &summary, temporary_pin: "48213930", pin_must_be_changed: true };
         let value = read(&line(Body::Result { result: handed }));

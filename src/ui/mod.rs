@@ -273,6 +273,21 @@ pub struct Summary {
     pub pin_change_forced: bool,
     /// This PIN was shown before: this is a second copy.
     pub second_copy: bool,
+    /// What became of the message to the user, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notified>,
+}
+
+/// What became of a message to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notified {
+    /// The provider took it, now or in an earlier run; that is not delivery.
+    Accepted,
+    /// It was not sent.
+    Refused,
+    /// It may have been sent.
+    Unknown,
 }
 
 /// A face: terminal, plain lines, JSON lines, or a test's script.

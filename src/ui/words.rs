@@ -72,8 +72,8 @@ fn put_back(reader: bool, window: u64, long: bool) -> String {
 /// A text with a capital at its beginning and a full stop at its end.
 pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
-    // An account name at the beginning keeps its spelling.
-    let is_name = text.split_whitespace().next().is_some_and(|word| word.contains('@'));
+    // The name of an account or of a setting keeps its spelling.
+    let is_name = text.split_whitespace().next().is_some_and(|word| word.contains(['@', '_']));
     let first = rest.next().into_iter();
     let mut sentence: String = if is_name { first.collect() } else { first.flat_map(char::to_uppercase).collect() };
     sentence.extend(rest);
@@ -168,6 +168,7 @@ mod tests {
             ("the key is gone", "The key is gone."),
             ("Wipe it?", "Wipe it?"),
             ("überlauf", "Überlauf."),
+            ("pin_length in the profile is 3", "pin_length in the profile is 3."),
             ("adele@contoso.example may", "adele@contoso.example may."),
             ("", "."),
         ] {

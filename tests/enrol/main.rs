@@ -19,6 +19,7 @@ mod ends;
 mod good;
 mod journal;
 mod links;
+mod notices;
 mod refused;
 mod returns;
 mod together;

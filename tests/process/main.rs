@@ -14,6 +14,7 @@ mod support;
 
 mod killed;
 mod leaks;
+mod notices;
 mod passes;
 mod passkeys;
 mod station;
