@@ -7,10 +7,11 @@ use super::consent::{EraseConsent, UnforcedPinConsent};
 use super::flow::{Enrolment, Freshness, Order, PinWishes, Stage, Work};
 use super::stages::pin_terms;
 use crate::advice::Advised as _;
-use crate::ctap::{Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
+use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
 use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
 use crate::identity::{passkey_name, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob};
+use crate::metadata;
 use crate::ui::{Event, Step};
 
 impl Enrolment<'_> {
@@ -153,10 +154,33 @@ pub fn key_model(info: &Info) -> KeyModel {
     KeyModel { aaguid: info.aaguid, packed: info.attestation_formats().contains(&"packed") }
 }
 
-/// What people call this key: the product text of USB, else its AAGUID.
+/// What people call this key.
 pub(super) fn model_name(key: &Authenticator) -> String {
-    match key.link().product.as_deref().map(str::trim) {
+    name_of(key.link().product.as_deref(), key.info().aaguid)
+}
+
+/// The product text of USB; on a reader, which has none, the public name of the model.
+fn name_of(product: Option<&str>, aaguid: Aaguid) -> String {
+    match product.map(str::trim) {
         Some(product) if !product.is_empty() => product.into(),
-        _ => "Security key".into(),
+        _ => metadata::model(aaguid).map_or("Security key", |model| model.name).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_on_a_reader_has_the_name_of_its_model() {
+        let yubikey: Aaguid = "2fc0579f-8113-47ea-b116-bb5a8db9202a".parse().unwrap();
+        for (product, aaguid, name) in [
+            (Some(" Training Key "), yubikey, "Training Key"),
+            (Some(" "), yubikey, "YubiKey 5 Series with NFC"),
+            (None, yubikey, "YubiKey 5 Series with NFC"),
+            (None, Aaguid([0; 16]), "Security key"),
+        ] {
+            assert_eq!(name_of(product, aaguid), name, "{product:?}");
+        }
     }
 }
