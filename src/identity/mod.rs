@@ -280,6 +280,9 @@ pub enum IdentityError {
     /// An answer that is not what it should be.
     #[error("the tenant's answer makes no sense: {0}")]
     Malformed(String),
+    /// The system's keyring failed.
+    #[error("the keyring of this system cannot be used: {0}")]
+    Keyring(String),
     /// A stop request ended a wait or a call that is safe to lose.
     #[error("interrupted while the tenant was asked")]
     Interrupted,
@@ -317,6 +320,7 @@ advice! {
     NETWORK: "tenant/network", Tenant, "The tenant cannot be reached.", "Check the network and the proxy, then run the same command again; it goes on where it stopped.";
     REFUSED: "tenant/refused", Policy, "The tenant refused the request.", "Read the tenant's own words above; an Authentication Policy Administrator can change the passkey policy.";
     MALFORMED: "tenant/malformed", Tenant, "The tenant's answer makes no sense.", "Check that the profile names the right hosts; run again with -vv and report the request-id.";
+    KEYRING: "tenant/keyring", Failed, "The keyring of this system cannot be used.", "Unlock it, or remove the entries of keywright with the system's own tool.";
     INTERRUPTED: "tenant/interrupted", Interrupted, "The tenant was not waited for.", "Run the same command again; it goes on where it stopped.";
     PROFILE: "tenant/profile", Usage, "The profile cannot be used.", "Correct the profile; `keywright doctor` names the field.";
     OUTCOME_UNKNOWN: "tenant/outcome-unknown", Tenant, "The registration was sent, but its outcome is unknown.", "Run the same command again: it asks the tenant before anything else.";
@@ -344,6 +348,7 @@ impl Advised for IdentityError {
             Self::Network(_) => &NETWORK,
             Self::Refused(_) => &REFUSED,
             Self::Malformed(_) => &MALFORMED,
+            Self::Keyring(_) => &KEYRING,
             Self::Interrupted => &INTERRUPTED,
             Self::Profile(_) => &PROFILE,
         }

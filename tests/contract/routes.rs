@@ -1,6 +1,7 @@
 //! What the training tenant serves, found by asking, and that its code names nothing that the description does not have.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Operation};
 use crate::drive::{GROUP, TINA, send, token};
@@ -44,8 +45,8 @@ fn the_tenant_names_no_path_that_is_not_described() {
         document.operations.iter().flat_map(|one| one.template.iter().map(|part| part.to_lowercase())).collect();
     let mut unknown = BTreeSet::new();
     let mut seen = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/tenant")).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for path in files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/tenant"))) {
+        let text = std::fs::read_to_string(path).unwrap();
         for line in text.lines().map(str::trim).filter(|line| is_route(line)) {
             let pattern = line.split("=>").next().unwrap_or_default().split(" if ").next().unwrap_or_default();
             let pattern = pattern.rsplit_once('[').map_or(pattern, |(_, segments)| segments);
@@ -59,6 +60,12 @@ fn the_tenant_names_no_path_that_is_not_described() {
     }
     assert!(seen > 10, "no routes found in the sources");
     assert!(unknown.is_empty(), "the tenant serves what nothing describes: {unknown:?}");
+}
+
+/// The files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// A pattern of path segments in the tables of routes.

@@ -5,9 +5,11 @@
 #![allow(clippy::type_complexity, clippy::format_collect, reason = "a table reads best where it is used")]
 
 mod calls;
+mod codes;
 mod faults;
 mod gate;
 mod hostile;
+mod people;
 mod policy;
 mod preflight;
 mod refusals;

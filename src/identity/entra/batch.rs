@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::identity::IdentityError;
-use crate::identity::entra::graph::Graph;
+use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::http::{Answer, Body, Lost};
 use crate::identity::entra::profile::wrong;
 use crate::identity::entra::retry::{LONGEST_WAIT, Repeat, TRIES, back_off, retry_after};
@@ -116,7 +116,7 @@ impl Graph {
     fn round(&mut self, urls: &[&str]) -> Result<Vec<Answer>, IdentityError> {
         let requests = urls.iter().enumerate().map(|(id, url)| Item { id: id.to_string(), method: "GET", url }).collect();
         let json = serde_json::to_vec(&Batch { requests }).map_err(|error| IdentityError::Malformed(error.to_string()))?;
-        let url = self.url(self.version, &["$batch"])?;
+        let url = self.url(Version::V1, &["$batch"])?;
         // Reads only, so that the batch is as safe to repeat as each of them.
         let answer = self.authorised(&reqwest::Method::POST, &url, &Body::Json(json), Repeat::Safe).map_err(Lost::into_error)?;
         if answer.status != 200 {
@@ -143,7 +143,7 @@ impl Graph {
 
     /// The address within a batch: without host and version.
     fn relative(&self, url: &Url) -> Result<String, IdentityError> {
-        let root = self.url(self.version, &["x"])?;
+        let root = self.url(Version::V1, &["x"])?;
         let prefix = root.as_str().trim_end_matches("/x");
         let rest = url.as_str().strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
         rest.map(str::to_owned).ok_or_else(|| wrong("an address of another version or host in a batch"))

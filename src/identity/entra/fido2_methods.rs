@@ -80,7 +80,7 @@ impl From<MethodBody> for Method {
 /// Creation options: v1.0, or beta when another life than five minutes is asked for.
 pub(super) fn creation_options(graph: &mut Graph, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError> {
     let call = life.map(|life| format!("creationOptions(challengeTimeoutInMinutes={})", minutes(life)));
-    let (version, name) = call.as_deref().map_or((Version::V1, "creationOptions"), |name| (Version::Beta, name));
+    let (version, name) = call.as_deref().map_or((graph.version, "creationOptions"), |name| (Version::Beta, name));
     let url = graph.user_url(version, &user.id, &[COLLECTION[0], COLLECTION[1], name])?;
     match graph.get::<OptionsBody>(&url) {
         Ok(body) => options::offer(body),
@@ -111,7 +111,7 @@ pub(super) fn register(graph: &mut Graph, user: &User, registration: &Registrati
             client_extension_results: NoExtensions {},
         },
     };
-    let url = graph.user_url(Version::V1, &user.id, &COLLECTION).map_err(RegisterError::Refused)?;
+    let url = graph.user_url(graph.version, &user.id, &COLLECTION).map_err(RegisterError::Refused)?;
     match post(graph, &url, &body) {
         Ok(answer) => taken(&answer),
         Err(SendError::Refused(error)) => Err(RegisterError::Refused(error)),
@@ -136,8 +136,7 @@ fn list_of(graph: &mut Graph, version: Version, user: &User) -> Result<Vec<Metho
 
 /// All passkeys of each of many users, in their order.
 pub(super) fn list_many(graph: &mut Graph, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
-    let urls: Vec<Url> =
-        users.iter().map(|user| graph.user_url(graph.version, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
+    let urls: Vec<Url> = users.iter().map(|user| graph.user_url(Version::V1, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
     let answers = graph.batch(&urls)?;
     let lists = answers.iter().map(|answer| match answer.status {
         200 => methods(reply::json(answer).and_then(|page| graph.rest_of(page))?),

@@ -28,7 +28,7 @@ pub(super) struct Graph {
     pub(super) http: Http,
     pub(super) session: Session,
     pub(super) root: Url,
-    /// The interface that batches go to.
+    /// The interface that registers passkeys.
     pub(super) version: Version,
 }
 

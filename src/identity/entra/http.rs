@@ -1,24 +1,20 @@
 //! The one place that talks HTTP: no redirects, https only, the gate of each host, and the waits between tries.
 
-use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
 
-use rand::CryptoRng;
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Url, redirect, retry};
 use zeroize::Zeroizing;
 
-use crate::clock::SharedClock;
-use crate::ctap::Cancel;
 use crate::identity::IdentityError;
 use crate::identity::entra::exchange::{TOTAL_TIMEOUT, chain, exchange};
 use crate::identity::entra::guid::guid;
 use crate::identity::entra::profile::{check_scheme, is_link_local, is_loopback, wrong};
 use crate::identity::entra::reply::{self, tame};
 use crate::identity::entra::retry::{LONGEST_WAIT, Repeat, TRIES, back_off};
-use crate::identity::entra::throttle::Gate;
+use crate::identity::entra::tools::Tools;
 use crate::secret::SecretText;
 
 pub(super) use crate::identity::entra::exchange::{Answer, Lost};
@@ -28,33 +24,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 /// A wait is cut into such pieces, so that a stop request is heard between them.
 const STEP: Duration = Duration::from_millis(100);
-
-/// What the adapter needs from outside.
-pub struct Tools {
-    /// Time and waiting.
-    pub clock: SharedClock,
-    /// Randomness for request ids, sign-ins and the jitter of waits.
-    pub rng: Box<dyn CryptoRng + Send>,
-    /// Told before each wait how long it is, so that a person can be told too.
-    pub on_pause: Box<dyn FnMut(Duration) + Send>,
-    /// Stop request: ends waits, and calls that are safe to lose.
-    pub cancel: Cancel,
-    /// Which hosts asked to be left alone; shared by all clients of a process.
-    pub gate: Gate,
-}
-
-impl fmt::Debug for Tools {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tools").field("clock", &self.clock).finish_non_exhaustive()
-    }
-}
-
-impl Tools {
-    /// Tools that tell nobody, hear no stop request and share nothing.
-    pub fn new(clock: SharedClock, rng: Box<dyn CryptoRng + Send>) -> Self {
-        Self { clock, rng, on_pause: Box::new(|_| ()), cancel: Cancel::new(), gate: Gate::default() }
-    }
-}
 
 /// What is sent along.
 pub(super) enum Body {

@@ -5,6 +5,7 @@ mod assertion;
 mod audit;
 mod batch;
 mod challenge;
+mod cloud;
 mod credential_ids;
 mod exchange;
 mod fido2_methods;
@@ -22,7 +23,9 @@ mod retry;
 mod sign_in;
 mod tap;
 mod throttle;
+mod tools;
 mod users;
+mod who;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,12 +41,14 @@ use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
 
 pub use audit::PasskeyEvent;
+pub use cloud::{Cloud, GLOBAL_AUTHORITY, GLOBAL_GRAPH, PasskeyApi};
 pub use credential_ids::{readings, stands_for};
-pub use http::Tools;
 pub use policy::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
-pub use profile::{CertificateAlg, GLOBAL_AUTHORITY, GLOBAL_GRAPH, Profile};
+pub use profile::{CertificateAlg, Profile, Way};
 pub use tap::{IssuedTap, Tap, TapPolicy, TapWish};
 pub use throttle::Gate;
+pub use tools::{Invitation, Tools, Vault};
+pub use who::{Need, Who};
 
 /// One tenant, signed in to as an application. Nothing is sent before the first call.
 pub struct Entra {
@@ -63,12 +68,16 @@ impl Entra {
     ///
     /// # Errors
     /// [`IdentityError::Profile`].
-    pub fn new(mut profile: Profile, secret: Option<SecretText>, tools: Tools) -> Result<Self, IdentityError> {
+    pub fn new(mut profile: Profile, secret: Option<SecretText>, mut tools: Tools) -> Result<Self, IdentityError> {
         profile.check()?;
         let hosts = profile.hosts()?;
-        let session = Session::new(&mut profile, secret)?;
+        let session = Session::new(&mut profile, &hosts, secret, &mut tools)?;
         let http = Http::new(Clients::new()?, tools);
-        Ok(Self { profile: Arc::new(profile), graph: Graph { http, session, root: hosts.graph, version: Version::V1 } })
+        let version = match profile.passkey_api {
+            PasskeyApi::V1 => Version::V1,
+            PasskeyApi::Beta => Version::Beta,
+        };
+        Ok(Self { profile: Arc::new(profile), graph: Graph { http, session, root: hosts.graph, version } })
     }
 
     /// A client of the same tenant for another thread: with the same connections and the same sign-in, so that a token is
@@ -94,6 +103,39 @@ impl Entra {
         self.graph.sign_in()
     }
 
+    /// Signs in anew: a person is asked even where a sign-in is remembered.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in`].
+    pub fn log_in(&mut self) -> Result<(), IdentityError> {
+        self.graph.session.log_in(&mut self.graph.http)
+    }
+
+    /// Forgets the sign-in, here and in the vault. Tells whether there was one.
+    ///
+    /// # Errors
+    /// [`IdentityError::Keyring`], when it may still be there.
+    pub fn log_out(&mut self) -> Result<bool, IdentityError> {
+        self.graph.session.log_out()
+    }
+
+    /// Who is signed in and with what rights, for people to read: nothing is decided by it. `None` where the token does not say.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in`].
+    pub fn who(&mut self) -> Result<Option<Who>, IdentityError> {
+        let token = self.graph.session.token(&mut self.graph.http)?;
+        Ok(Who::of(&token))
+    }
+
+    /// A preflight that says first what the cloud cannot do.
+    fn with_cloud(&self, mut preflight: Preflight) -> Preflight {
+        if let Some(finding) = self.profile.cloud_finding() {
+            preflight.findings.insert(0, finding);
+        }
+        preflight
+    }
+
     /// The passkeys of many users, twenty users a call, in the order of the users; or why a user's could not be read.
     ///
     /// # Errors
@@ -117,7 +159,8 @@ impl IdentityProvider for Entra {
     }
 
     fn preflight(&mut self, user: &User, model: &KeyModel) -> Result<Preflight, IdentityError> {
-        preflight::preflight(&mut self.graph, user, model, None)
+        let preflight = preflight::preflight(&mut self.graph, user, model, None)?;
+        Ok(self.with_cloud(preflight))
     }
 
     fn creation_options(&mut self, user: &User, life: Option<Duration>) -> Result<Offer, IdentityError> {

@@ -7,22 +7,12 @@ use std::path::PathBuf;
 use reqwest::Url;
 use serde::{Deserialize, Deserializer};
 
-use crate::identity::IdentityError;
+use crate::identity::entra::cloud::{Cloud, PasskeyApi, is_login_host};
+use crate::identity::{Finding, IdentityError};
 use crate::secret::SecretText;
 
-/// Sign-in host of the global cloud.
-pub const GLOBAL_AUTHORITY: &str = "https://login.microsoftonline.com";
-/// Graph host of the global cloud.
-pub const GLOBAL_GRAPH: &str = "https://graph.microsoft.com";
 /// Shortest and longest life of a challenge that the beta API gives, in minutes.
 pub(super) const CHALLENGE_MINUTES: std::ops::RangeInclusive<u32> = 5..=43200;
-
-/// The registrable domains whose `login.` hosts are relying parties, a row a cloud: sign-in hosts, domains.
-const CLOUDS: &[(&[&str], &[&str])] = &[
-    (&["login.microsoftonline.com"], &["microsoft.com", "microsoftonline.com"]),
-    (&["login.microsoftonline.us"], &["microsoft.us", "microsoftonline.us"]),
-    (&["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"], &["microsoftonline.cn", "chinacloudapi.cn"]),
-];
 
 /// How a client assertion is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -34,6 +24,31 @@ pub enum CertificateAlg {
     RS256,
 }
 
+/// How a profile signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// An application with a client secret.
+    Secret,
+    /// An application with a certificate.
+    Certificate,
+    /// An application with a token of another issuer (workload identity federation).
+    Federated,
+    /// An application that Azure vouches for, on a machine of Azure.
+    ManagedIdentity,
+    /// A person with a browser on this machine.
+    Browser,
+    /// A person with a browser anywhere.
+    DeviceCode,
+}
+
+impl Way {
+    /// Whether it is a person who signs in.
+    pub fn is_person(self) -> bool {
+        matches!(self, Self::Browser | Self::DeviceCode)
+    }
+}
+
 /// The tenant's part of a profile file (TOML). Hosts default to the global cloud.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,18 +58,32 @@ pub struct Profile {
     pub name: String,
     /// Tenant id (GUID) or one of its domains.
     pub tenant: String,
-    /// Application (client) id.
+    /// Application (client) id; of a managed identity only if it is not the machine's own.
+    #[serde(default)]
     pub client_id: String,
-    /// Sign-in host, e.g. `https://login.microsoftonline.us`.
-    #[serde(default = "global_authority")]
+    /// The cloud; sets both hosts.
+    pub cloud: Option<Cloud>,
+    /// Sign-in host, e.g. `https://login.microsoftonline.us`; goes before `cloud`.
+    #[serde(default)]
     pub authority: String,
-    /// Graph host, e.g. `https://graph.microsoft.us`.
-    #[serde(default = "global_graph")]
+    /// Graph host, e.g. `https://graph.microsoft.us`; goes before `cloud`.
+    #[serde(default)]
     pub graph: String,
+    /// Which of Graph's interfaces registers passkeys.
+    #[serde(default)]
+    pub passkey_api: PasskeyApi,
+    /// How to sign in, where the other fields do not say it.
+    pub sign_in: Option<Way>,
     /// File that holds nothing but the client secret.
     pub client_secret_file: Option<PathBuf>,
-    /// PEM file with the RSA private key (PKCS#8 or PKCS#1, not encrypted) and its certificate.
+    /// File with the RSA private key and its certificate: PEM (PKCS#8 or PKCS#1, not encrypted) or PKCS#12.
     pub certificate: Option<PathBuf>,
+    /// File that holds nothing but the password of the PKCS#12 file.
+    pub certificate_password_file: Option<PathBuf>,
+    /// File with the token of the other issuer, read anew each time.
+    pub federated_token_file: Option<PathBuf>,
+    /// Where managed identities are asked for, if not at the usual address; on this machine or link-local.
+    pub identity_endpoint: Option<String>,
     /// How the certificate's key signs.
     #[serde(default)]
     pub certificate_alg: CertificateAlg,
@@ -77,14 +106,6 @@ impl fmt::Debug for Profile {
             .field("graph", &self.graph)
             .finish_non_exhaustive()
     }
-}
-
-fn global_authority() -> String {
-    GLOBAL_AUTHORITY.to_owned()
-}
-
-fn global_graph() -> String {
-    GLOBAL_GRAPH.to_owned()
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretText>, D::Error> {
@@ -113,7 +134,13 @@ impl Profile {
     /// # Errors
     /// [`IdentityError::Profile`] names the field that is missing, unknown or wrong.
     pub fn from_toml(text: &str) -> Result<Self, IdentityError> {
-        let profile: Self = toml::from_str(text).map_err(|error| wrong(error.message()))?;
+        let mut profile: Self = toml::from_str(text).map_err(|error| wrong(error.message()))?;
+        let (authority, graph) = profile.cloud.unwrap_or(Cloud::Global).hosts();
+        for (field, usual) in [(&mut profile.authority, authority), (&mut profile.graph, graph)] {
+            if field.is_empty() {
+                usual.clone_into(field);
+            }
+        }
         profile.check()?;
         Ok(profile)
     }
@@ -125,20 +152,58 @@ impl Profile {
     pub fn check(&self) -> Result<(), IdentityError> {
         let hosts = self.hosts()?;
         check_tenant(&self.tenant)?;
-        if self.client_id.trim().is_empty() {
-            return Err(wrong("client_id is empty"));
+        if self.client_id.trim().is_empty() && self.way() != Some(Way::ManagedIdentity) {
+            return Err(wrong("client_id is missing"));
         }
         if self.client_secret.is_some() && !hosts.both_loopback() {
             return Err(wrong("client_secret is for training on loopback only; name a file with client_secret_file"));
         }
-        let ways = [self.client_secret_file.is_some(), self.certificate.is_some(), self.client_secret.is_some()];
-        if ways.into_iter().filter(|way| *way).count() > 1 {
-            return Err(wrong("client_secret_file, certificate and client_secret exclude each other"));
-        }
+        self.check_way()?;
         match self.challenge_minutes {
             Some(minutes) if !CHALLENGE_MINUTES.contains(&minutes) => Err(wrong("challenge_minutes goes from 5 to 43200")),
             _ => Ok(()),
         }
+    }
+
+    /// How the profile signs in; `None` where it takes a secret that is handed in.
+    pub fn way(&self) -> Option<Way> {
+        let named = self.named_ways();
+        self.sign_in.or_else(|| named.first().map(|(_, way)| *way))
+    }
+
+    /// The fields that name a credential, and the way that each stands for.
+    fn named_ways(&self) -> Vec<(&'static str, Way)> {
+        let fields = [
+            (self.client_secret_file.is_some(), "client_secret_file", Way::Secret),
+            (self.client_secret.is_some(), "client_secret", Way::Secret),
+            (self.certificate.is_some(), "certificate", Way::Certificate),
+            (self.federated_token_file.is_some(), "federated_token_file", Way::Federated),
+        ];
+        fields.into_iter().filter(|(there, ..)| *there).map(|(_, field, way)| (field, way)).collect()
+    }
+
+    fn check_way(&self) -> Result<(), IdentityError> {
+        let named = self.named_ways();
+        if named.len() > 1 {
+            let fields: Vec<&str> = named.iter().map(|(field, _)| *field).collect();
+            return Err(wrong(format!("{} exclude each other", fields.join(" and "))));
+        }
+        match (self.sign_in, named.first()) {
+            (Some(way), Some((field, named))) if way != *named => {
+                Err(wrong(format!("sign_in and {field} contradict each other")))
+            }
+            (Some(Way::Certificate), None) => Err(wrong("sign_in = \"certificate\" wants the field certificate")),
+            (Some(Way::Federated), None) => {
+                Err(wrong("sign_in = \"federated\" wants federated_token_file, or AZURE_FEDERATED_TOKEN_FILE in the environment"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the cloud of the profile cannot do.
+    pub fn cloud_finding(&self) -> Option<Finding> {
+        let graph = Url::parse(&self.graph).ok()?;
+        self.cloud.or_else(|| Cloud::of_graph(&graph))?.finding(self.passkey_api)
     }
 
     pub(super) fn hosts(&self) -> Result<Hosts, IdentityError> {
@@ -159,15 +224,6 @@ impl Profile {
             "the tenant names the relying party {rp_id:?}, which is no sign-in host of this cloud; set expected_rp if it is right"
         )))
     }
-}
-
-fn is_login_host(authority: &Url, rp_id: &str) -> bool {
-    let sign_in = authority.host_str().unwrap_or_default();
-    let domains = CLOUDS.iter().find(|(hosts, _)| hosts.contains(&sign_in)).map_or(&[][..], |(_, domains)| domains);
-    let rp_id = rp_id.to_ascii_lowercase();
-    domains.iter().any(|domain| {
-        rp_id.strip_suffix(domain).is_some_and(|rest| rest == "login." || (rest.starts_with("login.") && rest.ends_with('.')))
-    })
 }
 
 fn check_tenant(tenant: &str) -> Result<(), IdentityError> {
@@ -222,6 +278,8 @@ pub(super) fn wrong(reason: impl Into<String>) -> IdentityError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::Verdict;
+    use crate::identity::entra::cloud::{GLOBAL_AUTHORITY, GLOBAL_GRAPH};
 
     fn with(lines: &str) -> Result<Profile, IdentityError> {
         Profile::from_toml(&format!("tenant = \"contoso.example\"\nclient_id = \"app\"\n{lines}"))
@@ -247,6 +305,13 @@ mod tests {
             ("client_secret = \"s\"", "loopback"),
             ("client_secret = \"s\"\ngraph = \"http://127.0.0.1:1\"", "loopback"),
             ("client_secret_file = \"a\"\ncertificate = \"b\"", "exclude"),
+            ("client_secret_file = \"a\"\nfederated_token_file = \"b\"", "exclude"),
+            ("sign_in = \"browser\"\ncertificate = \"b\"", "contradict"),
+            ("sign_in = \"federated\"", "federated_token_file"),
+            ("sign_in = \"certificate\"", "certificate"),
+            ("sign_in = \"password\"", "password"),
+            ("cloud = \"mars\"", "mars"),
+            ("passkey_api = \"v2\"", "v2"),
             ("challenge_minutes = 4", "43200"),
             ("certificate_alg = \"none\"", "none"),
         ] {
@@ -255,6 +320,48 @@ mod tests {
         }
         assert!(Profile::from_toml("tenant = \"common\"\nclient_id = \"app\"").is_err());
         assert!(Profile::from_toml("tenant = \"a/b\"\nclient_id = \"app\"").is_err());
+    }
+
+    #[test]
+    fn the_way_follows_from_the_fields() {
+        for (lines, way) in [
+            ("", None),
+            ("client_secret_file = \"a\"", Some(Way::Secret)),
+            ("sign_in = \"secret\"", Some(Way::Secret)),
+            ("certificate = \"a\"", Some(Way::Certificate)),
+            ("federated_token_file = \"a\"", Some(Way::Federated)),
+            ("sign_in = \"managed-identity\"", Some(Way::ManagedIdentity)),
+            ("sign_in = \"browser\"", Some(Way::Browser)),
+            ("sign_in = \"device-code\"", Some(Way::DeviceCode)),
+        ] {
+            assert_eq!(with(lines).unwrap().way(), way, "{lines}");
+        }
+        assert!(Profile::from_toml("tenant = \"t\"\nsign_in = \"managed-identity\"").is_ok(), "no client_id is needed");
+        assert!(Profile::from_toml("tenant = \"t\"\nsign_in = \"browser\"").is_err());
+    }
+
+    #[test]
+    fn clouds_and_what_they_cannot_do() {
+        let us = ("https://login.microsoftonline.us", "https://graph.microsoft.us");
+        let dod = (us.0, "https://dod-graph.microsoft.us");
+        let china = ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn");
+        let beta = "\npasskey_api = \"beta\"";
+        for (lines, hosts, verdict) in [
+            ("", (GLOBAL_AUTHORITY, GLOBAL_GRAPH), None),
+            ("cloud = \"global\"", (GLOBAL_AUTHORITY, GLOBAL_GRAPH), None),
+            ("cloud = \"usgov\"", us, Some(Verdict::Fail)),
+            (&format!("cloud = \"usgov\"{beta}"), us, Some(Verdict::Unknown)),
+            ("cloud = \"dod\"", dod, Some(Verdict::Fail)),
+            ("cloud = \"china\"", china, Some(Verdict::Fail)),
+            (&format!("cloud = \"china\"{beta}"), china, Some(Verdict::Unknown)),
+            ("cloud = \"usgov\"\ngraph = \"https://g.example\"", (us.0, "https://g.example"), Some(Verdict::Fail)),
+            ("graph = \"https://dod-graph.microsoft.us\"", (GLOBAL_AUTHORITY, dod.1), Some(Verdict::Fail)),
+            ("graph = \"https://g.example\"", (GLOBAL_AUTHORITY, "https://g.example"), None),
+        ] {
+            let profile = with(lines).unwrap();
+            assert_eq!((profile.authority.as_str(), profile.graph.as_str()), hosts, "{lines}");
+            assert_eq!(profile.cloud_finding().map(|finding| finding.verdict), verdict, "{lines}");
+        }
     }
 
     #[test]

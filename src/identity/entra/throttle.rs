@@ -67,6 +67,11 @@ impl Gate {
         places.insert(place.to_owned(), Closed { until, error });
     }
 
+    /// Opens a place, since what it wanted was done.
+    pub(super) fn open(&self, place: &str) {
+        self.places().remove(place);
+    }
+
     fn places(&self) -> MutexGuard<'_, BTreeMap<String, Closed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,10 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn the_later_end_counts() {
+    fn the_later_end_counts_and_it_can_be_opened() {
         let gate = Gate::default();
         gate.close("host", Duration::ZERO, Duration::from_secs(50), throttled(50));
         gate.close("host", Duration::ZERO, Duration::from_secs(5), throttled(5));
         assert_eq!(gate.closed("host", Duration::ZERO).map(|(left, _)| left.as_secs()), Some(50));
+        gate.open("host");
+        assert_eq!(gate.closed("host", Duration::ZERO), None);
     }
 }

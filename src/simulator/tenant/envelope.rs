@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::simulator::tenant::token::Denial;
 use crate::simulator::tenant::wire::Response;
 
 /// A refusal: status, `error.code`, `error.message`.
@@ -71,14 +72,20 @@ impl Refusal {
 }
 
 /// The sign-in host's own form of an error.
-pub(super) fn sign_in_refusal(status: u16, error: &str, code: u32, text: &str, now: &str, request_id: &str) -> Response {
-    let body = json!({
+pub(super) fn sign_in_refusal(denial: &Denial, now: &str, request_id: &str) -> Response {
+    let Denial { status, error, code, text, claims } = denial;
+    let (text, codes) = if *code == 0 { (text.clone(), vec![]) } else { (format!("AADSTS{code}: {text}"), vec![*code]) };
+    let mut body = json!({
         "error": error,
-        "error_description": format!("AADSTS{code}: {text}\r\nTrace ID: {request_id}\r\nCorrelation ID: {request_id}\r\nTimestamp: {now}"),
-        "error_codes": [code],
+        "error_description": format!("{text}\r\nTrace ID: {request_id}\r\nCorrelation ID: {request_id}\r\nTimestamp: {now}"),
+        "error_codes": codes,
         "timestamp": now,
         "trace_id": request_id,
         "correlation_id": request_id,
     });
-    (status, body).into()
+    if let (Some(claims), Some(members)) = (claims, body.as_object_mut()) {
+        members.insert("suberror".to_owned(), "basic_action".into());
+        members.insert("claims".to_owned(), claims.as_str().into());
+    }
+    (*status, body).into()
 }

@@ -56,8 +56,26 @@ pub enum Act {
         /// Where to.
         location: String,
     },
-    /// 401 with a claims challenge, as Conditional Access gives it.
+    /// 401 with a claims challenge, as Conditional Access gives it; every token has to answer it from then on.
     ClaimsChallenge,
+    /// A refusal in the sign-in host's own form.
+    SignInError {
+        /// HTTP status.
+        #[serde(default = "bad_request")]
+        status: u16,
+        /// The member `error`.
+        error: String,
+        /// The AADSTS code; 0 for none.
+        #[serde(default)]
+        code: u32,
+        /// What the next sign-in has to answer, as JSON.
+        #[serde(default)]
+        claims: Option<String>,
+    },
+}
+
+fn bad_request() -> u16 {
+    400
 }
 
 fn first() -> u32 {
@@ -81,6 +99,11 @@ impl Fault {
 }
 
 impl Act {
+    /// A refusal in the sign-in host's own form.
+    pub fn sign_in_error(status: u16, error: &str, code: u32) -> Self {
+        Self::SignInError { status, error: error.to_owned(), code, claims: None }
+    }
+
     /// An error with this status and nothing special.
     pub fn status(status: u16) -> Self {
         Self::Answer { status, retry_after: None, code: None, processed: false }

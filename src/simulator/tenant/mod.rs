@@ -21,6 +21,7 @@ mod registration;
 mod routes;
 mod script;
 mod server;
+mod sign_in;
 mod state;
 mod tap;
 mod token;
@@ -37,5 +38,6 @@ pub use script::{
     TrainingUser,
 };
 pub use server::{RunningTenant, TrainingTenant};
+pub use sign_in::{PersonDoes, RefreshDoes, TrainingSignIn};
 pub use state::LoggedCall;
 pub use tap::{TapPolicy, TrainingPass};

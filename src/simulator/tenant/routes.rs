@@ -4,16 +4,18 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::simulator::tenant::assertion::{self, Assertion};
-use crate::simulator::tenant::envelope::{Refusal, sign_in_refusal};
+use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::options;
 use crate::simulator::tenant::passkey::TrainingPasskey;
 use crate::simulator::tenant::registration::{Bench, check_user};
 use crate::simulator::tenant::script::TrainingUser;
-use crate::simulator::tenant::state::{TOKEN_LIFE, Tenant};
-use crate::simulator::tenant::token;
-use crate::simulator::tenant::wire::{Request, Response, form};
+use crate::simulator::tenant::state::Tenant;
+use crate::simulator::tenant::wire::{Request, Response};
 
 pub(super) type Outcome = Result<Response, Refusal>;
+
+/// Asks for an authentication context in the next token, as Conditional Access does.
+const CLAIMS: &str = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiY3AxIn19fQ==\"";
 
 const PASSKEY_READ: &[&str] =
     &["UserAuthMethod-Passkey.Read.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"];
@@ -25,9 +27,16 @@ const GROUPS: &[&str] = &["GroupMember.Read.All", "Directory.Read.All"];
 impl Tenant {
     /// The answer to a request.
     pub(super) fn answer(&mut self, request: &Request) -> Response {
+        if self.tokens.lacks_claims(request.bearer.as_deref()) {
+            return self.challenge(request);
+        }
         let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
         let outcome = match (request.method.as_str(), segments.as_slice()) {
             ("POST", [_, "oauth2", "v2.0", "token"]) => Ok(self.token(request)),
+            ("POST", [_, "oauth2", "v2.0", "devicecode"]) => Ok(self.device_code(request)),
+            ("GET", [_, "oauth2", "v2.0", "authorize"]) => Ok(self.authorize(request)),
+            ("GET", ["metadata", "identity", "oauth2", "token"]) => Ok(self.managed_identity(request, false)),
+            ("GET", ["training", "identity"]) => Ok(self.managed_identity(request, true)),
             ("POST", ["training", "assertion"]) => Ok(self.assertion(request)),
             ("GET", ["training", "passkeys", user]) => self.training_passkeys(user),
             ("POST", [version @ ("v1.0" | "beta"), "$batch"]) => self.batch(request, version),
@@ -44,27 +53,6 @@ impl Tenant {
     pub(super) fn refusal(&mut self, request: &Request, refusal: &Refusal) -> Response {
         let id = self.request_id();
         refusal.response(&self.date(), &id, &request.client_request_id).with("request-id", id)
-    }
-
-    fn token(&mut self, request: &Request) -> Response {
-        let audience = format!("{}{}", self.base, request.path);
-        let now = self.clock.now();
-        let of_tenant = request.segments.first().is_some_and(|tenant| tenant.eq_ignore_ascii_case(&self.script.tenant));
-        let verdict = if of_tenant {
-            token::check(&form(&request.body), &self.script.application, self.certificate.as_ref(), &audience, now)
-        } else {
-            Err((400, "invalid_request", 90002, "Tenant not found."))
-        };
-        match verdict {
-            Ok(()) => {
-                (200, json!({"token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(), "access_token": self.issue_token()}))
-                    .into()
-            }
-            Err((status, error, code, text)) => {
-                let id = self.request_id();
-                sign_in_refusal(status, error, code, text, &self.date(), &id)
-            }
-        }
     }
 
     fn graph(&mut self, request: &Request, beta: bool, path: &[&str]) -> Outcome {
@@ -124,9 +112,16 @@ impl Tenant {
         }
     }
 
+    /// 401 with a claims challenge, for callers who said that they understand it; every token has to answer it from now on.
+    pub(super) fn challenge(&mut self, request: &Request) -> Response {
+        let understood = self.tokens.demand_claims(request.bearer.as_deref());
+        let response = self.refusal(request, &Refusal::bad_token());
+        if understood { response.with("www-authenticate", CLAIMS) } else { response }
+    }
+
     /// Whether the caller is signed in.
     pub(super) fn admit(&self, request: &Request) -> Result<(), Refusal> {
-        if self.knows_token(request.bearer.as_deref()) { Ok(()) } else { Err(Refusal::bad_token()) }
+        if self.tokens.knows(request.bearer.as_deref(), self.clock.monotonic()) { Ok(()) } else { Err(Refusal::bad_token()) }
     }
 
     pub(super) fn require(&self, any_of: &[&str]) -> Result<(), Refusal> {

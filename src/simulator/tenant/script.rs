@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aaguid::Aaguid;
 use crate::simulator::tenant::fault::Fault;
+use crate::simulator::tenant::sign_in::TrainingSignIn;
 use crate::simulator::tenant::tap::TapPolicy;
 
 /// The training tenant as it starts. Every part has a default, so that an empty file is a whole tenant.
@@ -20,6 +21,8 @@ pub struct Script {
     pub rp_id: String,
     /// The application that may sign in.
     pub application: Application,
+    /// How people and platforms sign in.
+    pub sign_in: TrainingSignIn,
     /// The users.
     pub users: Vec<TrainingUser>,
     /// Names of groups.
@@ -269,6 +272,7 @@ impl Default for Script {
             tenant: "contoso.example".to_owned(),
             rp_id: "login.microsoft.com".to_owned(),
             application: Application::default(),
+            sign_in: TrainingSignIn::default(),
             users,
             groups: Vec::new(),
             strengths: vec![TrainingStrength {

@@ -20,12 +20,11 @@ use crate::simulator::tenant::recorder::Exchange;
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::state::{LoggedCall, Tenant};
 use crate::simulator::tenant::tap::TrainingPass;
-use crate::simulator::tenant::token::AppCertificate;
+use crate::simulator::tenant::token::{AppCertificate, Denial};
 use crate::simulator::tenant::wire::{self, Request, Response};
 
 /// Longer than anything that a client of Graph should read.
 const OVERSIZE: usize = 2 << 20;
-const CLAIMS: &str = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiY3AxIn19fQ==\"";
 
 /// Starts training tenants.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +164,7 @@ impl RunningTenant {
 
     /// Makes every token invalid that was given out so far.
     pub fn revoke_tokens(&self) {
-        self.state().revoke_tokens();
+        self.state().tokens.revoke();
     }
 
     /// Changes users, policy or application. Faults are changed with [`Self::add_fault`].
@@ -262,6 +261,10 @@ pub(super) fn faulty(tenant: &mut Tenant, request: &Request, act: Option<Act>) -
         Some(Act::Garbage) => Some(Response { body: b"{\"half an ans".to_vec(), ..tenant.answer(request) }),
         Some(Act::Oversize) => Some(Response { body: vec![b' '; OVERSIZE], ..tenant.answer(request) }),
         Some(Act::Redirect { location }) => Some(Response::empty(302).with("location", location)),
-        Some(Act::ClaimsChallenge) => Some(tenant.refusal(request, &Refusal::usual(401, None)).with("www-authenticate", CLAIMS)),
+        Some(Act::ClaimsChallenge) => Some(tenant.challenge(request)),
+        Some(Act::SignInError { status, error, code, claims }) => {
+            let text = "The training tenant was told to say so.";
+            Some(tenant.denied(&Denial { claims, ..Denial::new(status, &error, code, text) }))
+        }
     }
 }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::CryptoRng;
 
 use crate::clock::SharedClock;
@@ -21,12 +18,10 @@ use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
 use crate::simulator::tenant::recorder::Recorder;
 use crate::simulator::tenant::script::Script;
 use crate::simulator::tenant::tap::TrainingPass;
-use crate::simulator::tenant::token::AppCertificate;
+use crate::simulator::tenant::token::{AppCertificate, Tokens, Visits};
 use crate::simulator::tenant::wire::Request;
 use crate::webauthn::CredentialId;
 
-/// Life of an access token.
-pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(3599);
 /// Challenges that are remembered; older ones are forgotten first.
 const MAX_CHALLENGES: usize = 4096;
 /// Calls that are remembered.
@@ -63,8 +58,10 @@ pub(super) struct Tenant {
     pub(super) faults: Faults,
     pub(super) log: Vec<LoggedCall>,
     pub(super) recorder: Recorder,
-    /// Tokens with the monotonic time of their end.
-    tokens: BTreeMap<String, Duration>,
+    /// Tokens that were given out.
+    pub(super) tokens: Tokens,
+    /// Sign-ins of people that are under way or remembered.
+    pub(super) visits: Visits,
     answers: u64,
 }
 
@@ -103,7 +100,8 @@ impl Tenant {
             faults,
             log: Vec::new(),
             recorder: Recorder::default(),
-            tokens: BTreeMap::new(),
+            tokens: Tokens::default(),
+            visits: Visits::default(),
             answers: 0,
         })
     }
@@ -146,24 +144,6 @@ impl Tenant {
         if let Some(call) = self.log.get_mut(place) {
             call.status = Some(status);
         }
-    }
-
-    pub(super) fn issue_token(&mut self) -> String {
-        let mut bytes = [0_u8; 48];
-        self.rng.fill_bytes(&mut bytes);
-        let token = URL_SAFE_NO_PAD.encode(bytes);
-        let now = self.clock.monotonic();
-        self.tokens.retain(|_, end| *end > now);
-        self.tokens.insert(token.clone(), now.saturating_add(TOKEN_LIFE));
-        token
-    }
-
-    pub(super) fn knows_token(&self, token: Option<&str>) -> bool {
-        token.and_then(|token| self.tokens.get(token)).is_some_and(|end| *end > self.clock.monotonic())
-    }
-
-    pub(super) fn revoke_tokens(&mut self) {
-        self.tokens.clear();
     }
 
     pub(super) fn remember(&mut self, challenge: Challenge) {

@@ -1,8 +1,9 @@
-//! An application signs in as itself: client credentials (OAuth 2.0 section 4.4) with a secret or a certificate.
+//! An application signs in as itself: client credentials (OAuth 2.0 section 4.4) with a secret, a certificate, or a token
+//! that another issuer gave it (workload identity federation).
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -22,21 +23,37 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(super) enum Application {
     Secret(SecretText),
     Certificate(Box<ClientCertificate>),
+    /// Read anew each time: its issuer replaces it every hour or so.
+    Federated(PathBuf),
 }
 
 impl Application {
     /// Reads what the profile names. `handed_in` is a secret from elsewhere and goes first.
-    pub(super) fn new(profile: &mut Profile, handed_in: Option<SecretText>) -> Result<Self, IdentityError> {
-        Ok(match (handed_in, profile.client_secret.take(), &profile.client_secret_file, &profile.certificate) {
-            (Some(secret), ..) | (None, Some(secret), ..) => Self::Secret(secret),
-            (None, None, Some(path), _) => Self::Secret(secret_of(path)?),
-            (None, None, None, Some(path)) => {
-                Self::Certificate(Box::new(ClientCertificate::from_pem(&read(path)?, profile.certificate_alg)?))
-            }
-            (None, None, None, None) => {
-                return Err(wrong("it names neither client_secret_file nor certificate, and no secret was handed in"));
-            }
-        })
+    pub(super) fn new(
+        profile: &mut Profile,
+        handed_in: Option<SecretText>,
+        ask: &mut dyn FnMut() -> Option<SecretText>,
+    ) -> Result<Self, IdentityError> {
+        if let Some(secret) = handed_in.or_else(|| profile.client_secret.take()) {
+            return Ok(Self::Secret(secret));
+        }
+        if let Some(path) = &profile.client_secret_file {
+            return Ok(Self::Secret(line_of(path, "the client secret")?));
+        }
+        if let Some(path) = &profile.certificate {
+            let password = profile.certificate_password_file.as_deref().map(|path| line_of(path, "the password")).transpose()?;
+            let mut password = password;
+            let mut password = || password.take().or_else(&mut *ask);
+            let certificate = ClientCertificate::from_file(&read(path)?, profile.certificate_alg, &mut password)?;
+            return Ok(Self::Certificate(Box::new(certificate)));
+        }
+        if let Some(path) = &profile.federated_token_file {
+            return Ok(Self::Federated(path.clone()));
+        }
+        Err(wrong(
+            "it names no way to sign in: certificate, client_secret_file or federated_token_file, or sign_in = \"browser\", \
+             \"device-code\" or \"managed-identity\"",
+        ))
     }
 
     /// The fields of a request for a token, without scope.
@@ -52,17 +69,21 @@ impl Application {
                 form.push(("client_assertion_type", plain(ASSERTION_TYPE)));
                 form.push(("client_assertion", assertion));
             }
+            Self::Federated(path) => {
+                form.push(("client_assertion_type", plain(ASSERTION_TYPE)));
+                form.push(("client_assertion", plain(line_of(path, "the federated token")?.expose())));
+            }
         }
         Ok(form)
     }
 }
 
-fn secret_of(path: &Path) -> Result<SecretText, IdentityError> {
+fn line_of(path: &Path, what: &str) -> Result<SecretText, IdentityError> {
     let bytes = read(path)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong(format!("{} is not text", path.display())))?;
     let line = text.trim();
     if line.is_empty() || line.lines().count() > 1 {
-        return Err(wrong(format!("{} has to hold the client secret and nothing else", path.display())));
+        return Err(wrong(format!("{} has to hold {what} and nothing else", path.display())));
     }
     Ok(SecretText::new(line))
 }

@@ -2,7 +2,12 @@
 //! lives. Threads share it: while one renews it, the others wait for that.
 
 mod application;
+mod browser;
+mod device;
 mod grant;
+mod listener;
+mod managed;
+mod person;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,10 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::identity::IdentityError;
 use crate::identity::entra::http::{Answer, Body, Call, Http, Lost};
-use crate::identity::entra::profile::{Profile, wrong};
+use crate::identity::entra::profile::{Hosts, Profile, Way, wrong};
 use crate::identity::entra::retry::LONGEST_WAIT;
 use crate::identity::entra::sign_in::application::Application;
 use crate::identity::entra::sign_in::grant::Grant;
+use crate::identity::entra::sign_in::managed::Managed;
+use crate::identity::entra::sign_in::person::{Means, Person, Wish};
+use crate::identity::entra::tools::Tools;
 use crate::identity::entra::{challenge, throttle};
 use crate::secret::SecretText;
 
@@ -32,11 +40,18 @@ pub(super) struct Session(Arc<Mutex<SignIn>>);
 
 struct SignIn {
     endpoint: Endpoint,
-    application: Application,
+    party: Party,
     scope: String,
     token: Option<Token>,
     /// What the next token has to answer, from a claims challenge.
     claims: Option<String>,
+}
+
+/// Who signs in.
+enum Party {
+    Application(Application),
+    Managed(Managed),
+    Person(Person),
 }
 
 struct Token {
@@ -46,13 +61,48 @@ struct Token {
 }
 
 impl Session {
-    /// Reads the secret or the certificate of the profile. `handed_in` is a secret from elsewhere and goes first.
-    pub(super) fn new(profile: &mut Profile, handed_in: Option<SecretText>) -> Result<Self, IdentityError> {
-        let hosts = profile.hosts()?;
-        let application = Application::new(profile, handed_in)?;
+    /// Reads what the profile names. `handed_in` is a client secret from elsewhere and goes before that.
+    pub(super) fn new(
+        profile: &mut Profile,
+        hosts: &Hosts,
+        handed_in: Option<SecretText>,
+        tools: &mut Tools,
+    ) -> Result<Self, IdentityError> {
         let endpoint = Endpoint::new(&hosts.authority, &profile.tenant, &profile.client_id)?;
-        let scope = format!("{}/.default", hosts.graph.as_str().trim_end_matches('/'));
-        Ok(Self(Arc::new(Mutex::new(SignIn { endpoint, application, scope, token: None, claims: None }))))
+        let mut person = |means| {
+            let vault = tools.vault.take();
+            Party::Person(Person::new(means, &hosts.authority, &profile.tenant, &profile.client_id, vault))
+        };
+        let party = match profile.way() {
+            Some(Way::Browser) => person(Means::Browser),
+            Some(Way::DeviceCode) => person(Means::DeviceCode),
+            Some(Way::ManagedIdentity) => Party::Managed(Managed::new(profile, &hosts.graph, tools.identity_header.take())?),
+            _ => Party::Application(Application::new(profile, handed_in, &mut tools.certificate_password)?),
+        };
+        let mut scope = format!("{}/.default", hosts.graph.as_str().trim_end_matches('/'));
+        if matches!(party, Party::Person(_)) {
+            scope.push_str(" openid profile offline_access");
+        }
+        Ok(Self(Arc::new(Mutex::new(SignIn { endpoint, party, scope, token: None, claims: None }))))
+    }
+
+    /// Signs in anew: a person is asked even where a sign-in is remembered.
+    pub(super) fn log_in(&self, http: &mut Http) -> Result<(), IdentityError> {
+        let mut sign_in = self.lock();
+        let token = sign_in.fetch(http, true)?;
+        sign_in.claims = None;
+        sign_in.token = Some(token);
+        Ok(())
+    }
+
+    /// Forgets the sign-in, here and where it is kept. Tells whether there was one.
+    pub(super) fn log_out(&self) -> Result<bool, IdentityError> {
+        let mut sign_in = self.lock();
+        let held = sign_in.token.take().is_some();
+        match &mut sign_in.party {
+            Party::Person(person) => person.sign_out().map(|kept| held || kept),
+            Party::Application(_) | Party::Managed(_) => Ok(held),
+        }
     }
 
     /// The token, fetched when there is none or when it ends soon.
@@ -62,7 +112,7 @@ impl Session {
         if let Some(token) = sign_in.token.as_ref().filter(|token| now < token.renew_at) {
             return Ok(Arc::clone(&token.text));
         }
-        let token = sign_in.fetch(http)?;
+        let token = sign_in.fetch(http, false)?;
         sign_in.claims = None;
         Ok(Arc::clone(&sign_in.token.insert(token).text))
     }
@@ -90,16 +140,25 @@ impl Session {
 }
 
 impl SignIn {
-    fn fetch(&self, http: &mut Http) -> Result<Token, IdentityError> {
+    /// A token; `anew` asks a person even where a sign-in is remembered.
+    fn fetch(&mut self, http: &mut Http, anew: bool) -> Result<Token, IdentityError> {
         let asked = http.tools.clock.monotonic();
         let claims = challenge::parameter(self.claims.as_deref());
-        let answer = self.endpoint.ask(http, |http| {
-            let mut form = self.application.form(http, &self.endpoint)?;
-            form.push(("scope", Zeroizing::new(self.scope.clone())));
-            form.push(("claims", Zeroizing::new(claims.clone())));
-            Ok(form)
-        })?;
-        Ok(Token::of(grant::granted(&answer)?, asked))
+        let wish = Wish { endpoint: &self.endpoint, scope: &self.scope, claims: &claims };
+        let grant = match &mut self.party {
+            Party::Application(application) => {
+                let answer = self.endpoint.ask(http, "application", |http| {
+                    let mut fields = person::form(&wish, &[]);
+                    fields.extend(application.form(http, &self.endpoint)?);
+                    Ok(fields)
+                })?;
+                grant::granted(&answer, http.tools.clock.now())?
+            }
+            Party::Managed(managed) => managed.fetch(http)?,
+            Party::Person(person) if anew => person.ask(http, &wish)?,
+            Party::Person(person) => person.fetch(http, &wish)?,
+        };
+        Ok(Token::of(grant, asked))
     }
 }
 
@@ -126,22 +185,35 @@ impl Endpoint {
         Ok(Self { url, client_id: client_id.to_owned() })
     }
 
-    /// Its name at the gate.
-    fn place(&self) -> String {
-        format!("{} {}", self.url, self.client_id)
+    /// Another endpoint beside it.
+    fn sibling(&self, name: &str) -> Result<Self, IdentityError> {
+        let mut url = self.url.clone();
+        url.path_segments_mut().map_err(|()| wrong("authority cannot have a path"))?.pop().push(name);
+        Ok(Self { url, client_id: self.client_id.clone() })
     }
 
-    /// Asks for a token: once more after a failure of the server's, and not at all while it wants to be left alone. Only
-    /// for grants that may be asked for twice.
+    /// Its name at the gate, for requests of one kind.
+    fn place(&self, kind: &str) -> String {
+        format!("{} {} {kind}", self.url, self.client_id)
+    }
+
+    /// Lets requests of a kind through again, since what was wanted was done.
+    fn reopen(&self, http: &Http, kind: &str) {
+        http.tools.gate.open(&self.place(kind));
+    }
+
+    /// Posts a form that can be posted twice: once more after a failure of the server's, and not at all while it wants to be
+    /// left alone.
     fn ask(
         &self,
         http: &mut Http,
+        kind: &str,
         mut form: impl FnMut(&mut Http) -> Result<Form, IdentityError>,
     ) -> Result<Answer, IdentityError> {
         let mut second_try = false;
         loop {
             let fields = form(http)?;
-            let outcome = self.post(http, fields);
+            let outcome = self.post(http, kind, fields);
             let pause = match &outcome {
                 Ok(Answer { status: 500..=599, retry_after, .. }) => retry_after.unwrap_or(TOKEN_PAUSE),
                 Ok(Answer { status: 429, retry_after: Some(wait), .. }) => *wait,
@@ -150,7 +222,7 @@ impl Endpoint {
             };
             if second_try || pause > LONGEST_WAIT {
                 let answer = outcome.map_err(Lost::into_error)?;
-                self.heed(http, &answer);
+                self.heed(http, kind, &answer);
                 return Ok(answer);
             }
             second_try = true;
@@ -159,8 +231,8 @@ impl Endpoint {
     }
 
     /// Posts a form once, unless the gate is closed.
-    fn post(&self, http: &mut Http, mut fields: Form) -> Result<Answer, Lost> {
-        if let Some((_, error)) = http.tools.gate.closed(&self.place(), http.tools.clock.monotonic()) {
+    fn post(&self, http: &mut Http, kind: &str, mut fields: Form) -> Result<Answer, Lost> {
+        if let Some((_, error)) = http.tools.gate.closed(&self.place(kind), http.tools.clock.monotonic()) {
             return Err(Lost::NotSent(error));
         }
         fields.push(("client_id", Zeroizing::new(self.client_id.clone())));
@@ -168,13 +240,13 @@ impl Endpoint {
     }
 
     /// Closes the gate after an answer that calls for it.
-    fn heed(&self, http: &Http, answer: &Answer) {
+    fn heed(&self, http: &Http, kind: &str, answer: &Answer) {
         let wait = match (answer.status, answer.retry_after) {
             (429 | 500..=599, Some(wait)) => wait,
             (500..=599, None) => throttle::FAILED,
             (400..=499, _) if grant::wants_person(answer) => throttle::NEEDS_PERSON,
             _ => return,
         };
-        http.tools.gate.close(&self.place(), http.tools.clock.monotonic(), wait, grant::denied(answer));
+        http.tools.gate.close(&self.place(kind), http.tools.clock.monotonic(), wait, grant::denied(answer));
     }
 }
