@@ -5,7 +5,7 @@ use serde_json::json;
 use super::CliError;
 use super::station::Station;
 use crate::advice::{Advised, Exit};
-use crate::ctap::{CtapError, LinkError};
+use crate::ctap::{CtapError, LinkError, LinkKind};
 use crate::enroll::link_line;
 use crate::identity::{Finding, Verdict};
 use crate::ledger::{JobState, Ledger as _};
@@ -65,7 +65,10 @@ fn places(station: &Station, findings: &mut Vec<Finding>) {
             Ok(found) if found.is_empty() => pass(check, format!("{}: nothing is there.", report.place)),
             Ok(found) => pass(check, format!("{}: {}.", report.place, found.join(", "))),
             // The other kind of link may be all that is needed.
-            Err(error) => of_error(check, Verdict::Warn, &error),
+            Err(error) => {
+                let remedy = remedy(&error, report.place == "USB").to_owned();
+                Finding { remedy, ..of_error(check, Verdict::Warn, &error) }
+            }
         });
     }
 }
@@ -87,17 +90,22 @@ fn keys(station: &Station, findings: &mut Vec<Finding>) {
         }),
         Ok(links) => findings.extend(links.iter().map(|link| match desk.open(link) {
             Ok(key) => pass("keys", format!("{} answers, AAGUID {}.", link_line(link), key.info().aaguid)),
-            Err(error) => Finding { remedy: remedy(&error), ..of_error("keys", Verdict::Fail, &error) },
+            Err(CtapError::Link(error)) => {
+                let remedy = remedy(&error, link.kind == LinkKind::Usb).to_owned();
+                Finding { remedy, ..of_error("keys", Verdict::Fail, &error) }
+            }
+            Err(error) => of_error("keys", Verdict::Fail, &error),
         })),
         Err(error) => findings.push(of_error("keys", Verdict::Warn, &error)),
     }
 }
 
-/// The next step; for a permission it is one of the platform.
-fn remedy(error: &CtapError) -> String {
+/// The next step; for a permission it is one of the platform and the kind of link.
+fn remedy(error: &LinkError, usb: bool) -> &'static str {
     match error {
-        CtapError::Link(LinkError::AccessDenied(_)) => PERMISSION.to_owned(),
-        other => other.advice().next.to_owned(),
+        LinkError::AccessDenied(_) if usb => PERMISSION,
+        LinkError::AccessDenied(_) if cfg!(target_os = "linux") => ADMISSION,
+        other => other.advice().next,
     }
 }
 
@@ -107,11 +115,11 @@ const PERMISSION: &str = "At a desk, install the udev rules for FIDO keys (`apt-
                           older systems); without a desk (SSH, a server, a container), install keywright's \
                           udev/70-keywright-headless.rules and join the group `keywright`. Then take the key out and put it back.";
 /// How a person gets the right to talk to keys on USB.
-#[cfg(target_os = "windows")]
-const PERMISSION: &str = "Run keywright as administrator: Windows lets nobody else talk to FIDO keys.";
-/// How a person gets the right to talk to keys on USB.
-#[cfg(not(any(target_os = "linux", target_os = "windows")))]
-const PERMISSION: &str = "Allow the terminal to watch input devices (Privacy & Security, Input Monitoring).";
+#[cfg(not(target_os = "linux"))]
+const PERMISSION: &str = "Allow the terminal to watch input devices (on macOS: Privacy & Security, Input Monitoring).";
+/// How a person gets the right to use the smart-card service.
+const ADMISSION: &str = "The smart-card service lets in only who sits at the machine (polkit). Allow your user the actions \
+                         org.debian.pcsc-lite.access_pcsc and access_card; docs/platforms.md has the rule.";
 
 fn profile(station: &Station, findings: &mut Vec<Finding>) {
     if station.settings.training_tenant {

@@ -237,6 +237,9 @@ pub enum LinkError {
     /// The operating system denies access.
     #[error("the system denies access to {0}")]
     AccessDenied(String),
+    /// Windows denies access because the program does not run as administrator.
+    #[error("Windows lets only administrators talk to {0}")]
+    NotElevated(String),
     /// The smart-card service does not run.
     #[error("the smart-card service does not run")]
     NoService,
@@ -266,6 +269,7 @@ advice! {
     BUSY: "key/busy", Key, "Another program is using the key.", "Close browsers and key tools that may hold it, then run the command again.";
     CANCELLED: "key/cancelled", Interrupted, "The operation was stopped on request.", "Run the same command again to go on where it stopped.";
     ACCESS_DENIED: "key/access-denied", Key, "The system denies access to the key.", "Run `keywright doctor`: it names the permission that is missing.";
+    NOT_ELEVATED: "key/not-elevated", Key, "Windows lets only administrators talk to security keys.", "Run the command again in a terminal that was opened with \"Run as administrator\".";
     NO_SERVICE: "key/no-service", Key, "The smart-card service does not run.", "Start it (on Linux: `systemctl start pcscd`) or use a key on USB.";
     NOT_FIDO: "key/not-fido", Key, "What is in the port or on the reader is not a FIDO2 key.", "Use a FIDO2 security key.";
     LINK_UNSUPPORTED: "key/link-unsupported", Key, "This link cannot do what was asked.", "Try the key on another port or reader.";
@@ -283,6 +287,7 @@ impl Advised for LinkError {
             Self::Busy => &BUSY,
             Self::Cancelled => &CANCELLED,
             Self::AccessDenied(_) => &ACCESS_DENIED,
+            Self::NotElevated(_) => &NOT_ELEVATED,
             Self::NoService => &NO_SERVICE,
             Self::NotFido(_) => &NOT_FIDO,
             Self::Unsupported(_) => &LINK_UNSUPPORTED,

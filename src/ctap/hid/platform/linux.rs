@@ -1,23 +1,56 @@
 //! Linux: hidraw nodes and sysfs.
 
-use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
-use hidapi::{HidDevice, HidError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
 
-use crate::ctap::hid::descriptor::is_fido;
+use crate::ctap::hid::descriptor::{is_fido, output_size};
 use crate::ctap::hid::device::printable;
+use crate::ctap::hid::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
 use crate::ctap::{Link, LinkError, LinkKind};
 
 const CLASS: &str = "/sys/class/hidraw";
 
-/// The FIDO devices, from the few files of sysfs that tell. The driver's own look reads every attribute of every device up to the
-/// root of the tree, hundreds of files for one key.
-pub(in crate::ctap::hid) fn devices() -> Option<Vec<Link>> {
-    let mut names: Vec<_> = fs::read_dir(CLASS).ok()?.filter_map(Result::ok).map(|entry| entry.file_name()).collect();
-    names.sort();
-    Some(names.iter().filter_map(|name| describe(name.to_str()?)).collect())
+/// The kernel's own interface; nothing has to be kept.
+#[derive(Debug, Default)]
+pub(in crate::ctap::hid) struct Driver;
+
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on other systems")]
+impl Driver {
+    /// Names of the hidraw nodes and what they link to: the target ends in a number that counts up with each insertion.
+    pub(in crate::ctap::hid) fn nodes(&self) -> Option<Vec<(String, String)>> {
+        let mut nodes: Vec<_> = names()
+            .map(|name| {
+                let target = fs::read_link(Path::new(CLASS).join(&name)).unwrap_or_default();
+                (name, target.to_string_lossy().into_owned())
+            })
+            .collect();
+        nodes.sort();
+        Some(nodes)
+    }
+
+    /// The FIDO devices, from the few files of sysfs that tell.
+    pub(in crate::ctap::hid) fn devices(&mut self) -> Result<Vec<Link>, LinkError> {
+        let mut names: Vec<_> = names().collect();
+        names.sort();
+        Ok(names.iter().filter_map(|name| describe(name)).collect())
+    }
+
+    pub(in crate::ctap::hid) fn open(&mut self, link: &mut Link) -> Result<HidrawPipe, LinkError> {
+        let file = OpenOptions::new().read(true).write(true).open(&link.path).map_err(|error| refusal(&link.path, &error))?;
+        Ok(HidrawPipe { path: link.path.clone(), file, report: report_size(&link.path) })
+    }
+}
+
+/// The hidraw nodes; none on a machine whose kernel has none.
+fn names() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(CLASS).ok().into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 /// One node, if it is a FIDO device and its description is complete.
@@ -57,30 +90,6 @@ fn product_at(device: &Path, port: &str) -> Option<String> {
     fs::read_to_string(usb.join("product")).ok()
 }
 
-/// Names of the hidraw nodes and what they link to: the target ends in a number that counts up with each insertion.
-pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
-    let mut nodes: Vec<_> = fs::read_dir(CLASS)
-        .ok()?
-        .filter_map(Result::ok)
-        .map(|entry| {
-            let target = fs::read_link(entry.path()).unwrap_or_default();
-            (entry.file_name().to_string_lossy().into_owned(), target.to_string_lossy().into_owned())
-        })
-        .collect();
-    nodes.sort();
-    Some(nodes)
-}
-
-/// USB topology of the port (`1-2.4`), from the place of the node in sysfs.
-pub(in crate::ctap::hid) fn port(path: &str) -> Option<String> {
-    let name = Path::new(path).file_name()?;
-    port_in(&fs::canonicalize(Path::new(CLASS).join(name).join("device")).ok()?)
-}
-
-pub(in crate::ctap::hid) fn open_port(_device: &HidDevice) -> Option<String> {
-    None
-}
-
 /// The device above the interface: interfaces are called `1-2.4:1.0`.
 fn port_in(sysfs: &Path) -> Option<String> {
     let mut parts = sysfs.components().rev().filter_map(|part| part.as_os_str().to_str());
@@ -96,19 +105,66 @@ fn is_port(text: &str) -> bool {
     })
 }
 
-/// The driver gives its reason as text only: the system is asked again, by opening the node and closing it at once.
-pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
-    match OpenOptions::new().read(true).write(true).open(path).map_err(|error| error.kind()) {
-        Err(ErrorKind::PermissionDenied) => LinkError::AccessDenied(path.to_owned()),
-        Err(ErrorKind::NotFound) => LinkError::Gone,
-        // Refused then, granted now: udev came in between, and another try is worth it.
-        Ok(_) if error.to_string().contains(EACCES) => LinkError::AccessDenied(path.to_owned()),
+fn refusal(path: &str, error: &io::Error) -> LinkError {
+    match error.kind() {
+        ErrorKind::PermissionDenied => LinkError::AccessDenied(path.to_owned()),
+        ErrorKind::NotFound => LinkError::Gone,
+        _ if matches!(Errno::from_io_error(error), Some(Errno::NODEV | Errno::NXIO)) => LinkError::Gone,
         _ => LinkError::System(error.to_string()),
     }
 }
 
-/// How the standard library ends the text of a refused permission.
-const EACCES: &str = "(os error 13)";
+/// Size of the device's output report; 64 where it does not tell.
+fn report_size(path: &str) -> usize {
+    let descriptor = Path::new(path).file_name().map(|name| Path::new(CLASS).join(name).join("device/report_descriptor"));
+    let size = descriptor.and_then(|place| fs::read(place).ok()).and_then(|descriptor| output_size(&descriptor));
+    size.filter(|size| (SMALLEST_PACKET..=PACKET_SIZE).contains(size)).unwrap_or(PACKET_SIZE)
+}
+
+/// One open FIDO device.
+pub(in crate::ctap::hid) struct HidrawPipe {
+    path: String,
+    file: File,
+    report: usize,
+}
+
+impl HidrawPipe {
+    /// Reading and writing fail in one way only while a key is in its port: it no longer is.
+    fn lost(&self, error: &io::Error) -> LinkError {
+        log::debug!("{}: HID device lost: {error}", self.path);
+        LinkError::Gone
+    }
+}
+
+impl PacketPipe for HidrawPipe {
+    fn report_size(&self) -> usize {
+        self.report
+    }
+
+    fn write_packet(&mut self, packet: &[u8]) -> Result<(), LinkError> {
+        // FIDO reports have no id; the kernel wants its place in front all the same.
+        let mut report = Zeroizing::new(Vec::with_capacity(packet.len().saturating_add(1)));
+        report.push(0);
+        report.extend_from_slice(packet);
+        // One write is one report; it is repeated only if a signal came in between (Ctrl-C).
+        self.file.write_all(&report).map_err(|error| self.lost(&error))
+    }
+
+    fn read_packet(&mut self, packet: &mut [u8; PACKET_SIZE], timeout: Duration) -> Result<Option<usize>, LinkError> {
+        let limit = Timespec { tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: timeout.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&limit)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(self.lost(&error.into())),
+        }
+        match self.file.read(packet) {
+            Ok(0) => Err(LinkError::Gone),
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -147,11 +203,17 @@ mod tests {
 
     #[test]
     fn why_not() {
-        let error = HidError::InitializationError;
-        assert_eq!(refusal("/dev/no-such-node", &error), LinkError::Gone);
-        assert!(matches!(refusal("/dev/null", &error), LinkError::System(_)));
-        let message = "failed to open device with path /dev/null: Permission denied (os error 13)".to_owned();
-        let granted_since = HidError::HidApiError { message };
-        assert_eq!(refusal("/dev/null", &granted_since), LinkError::AccessDenied("/dev/null".into()));
+        let error = |number| io::Error::from_raw_os_error(number);
+        let rows = [
+            (ErrorKind::NotFound.into(), LinkError::Gone),
+            (error(Errno::NODEV.raw_os_error()), LinkError::Gone),
+            (error(Errno::NXIO.raw_os_error()), LinkError::Gone),
+            (error(Errno::ACCESS.raw_os_error()), LinkError::AccessDenied("node".into())),
+            (error(Errno::PERM.raw_os_error()), LinkError::AccessDenied("node".into())),
+            (error(Errno::MFILE.raw_os_error()), LinkError::System(error(Errno::MFILE.raw_os_error()).to_string())),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(refusal("node", &error), expected, "{error}");
+        }
     }
 }

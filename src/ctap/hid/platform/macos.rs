@@ -2,26 +2,18 @@
 
 use hidapi::{HidDevice, HidError};
 
-use crate::ctap::{Link, LinkError};
+use crate::ctap::LinkError;
 
-pub(in crate::ctap::hid) fn devices() -> Option<Vec<Link>> {
-    None
-}
-
-pub(in crate::ctap::hid) fn nodes() -> Option<Vec<(String, String)>> {
-    None
-}
-
-pub(in crate::ctap::hid) fn port(_path: &str) -> Option<String> {
+pub(super) fn port(_path: &str) -> Option<String> {
     None
 }
 
 /// The location id: bus and ports of the USB topology, one hex digit each.
-pub(in crate::ctap::hid) fn open_port(device: &HidDevice) -> Option<String> {
+pub(super) fn open_port(device: &HidDevice) -> Option<String> {
     device.get_location_id().ok().map(|location| format!("{location:08x}"))
 }
 
-pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
+pub(super) fn refusal(path: &str, error: &HidError) -> LinkError {
     let text = error.to_string();
     if text.contains("0xE00002C5") {
         // kIOReturnExclusiveAccess
@@ -35,4 +27,9 @@ pub(in crate::ctap::hid) fn refusal(path: &str, error: &HidError) -> LinkError {
     } else {
         LinkError::System(text)
     }
+}
+
+/// Reading and writing fail in one way only while a key is in its port: it no longer is.
+pub(super) fn loss(_path: &str, _error: &HidError) -> LinkError {
+    LinkError::Gone
 }
