@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::cbor::{Item, Map};
 use super::*;
 use crate::advice::Advised as _;
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, SharedClock};
 
 pub(crate) const RP: &str = "login.microsoft.com";
 
@@ -53,6 +53,14 @@ impl Transport for Acting {
 
 /// An authenticator that is played by `act`: request in, status byte and CBOR out.
 pub(crate) fn acting(act: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError> + Send + 'static) -> Result<Authenticator, CtapError> {
+    acting_by(Arc::new(ManualClock::new("2026-03-01T08:00:00Z".parse().unwrap())), act)
+}
+
+/// The same by a clock of the test's.
+pub(crate) fn acting_by(
+    clock: SharedClock,
+    act: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError> + Send + 'static,
+) -> Result<Authenticator, CtapError> {
     let link = Link {
         kind: LinkKind::Usb,
         path: "played".into(),
@@ -62,12 +70,7 @@ pub(crate) fn acting(act: impl FnMut(&[u8]) -> Result<Vec<u8>, LinkError> + Send
         usb_serial: None,
         port: None,
     };
-    let tools = Tools {
-        clock: Arc::new(ManualClock::new("2026-03-01T08:00:00Z".parse().unwrap())),
-        rng: Box::new(StdRng::seed_from_u64(1)),
-        cancel: Cancel::new(),
-        on_wait: Box::new(|_| {}),
-    };
+    let tools = Tools { clock, rng: Box::new(StdRng::seed_from_u64(1)), cancel: Cancel::new(), on_wait: Box::new(|_| {}) };
     Authenticator::open(Box::new(Acting { link, act: Box::new(act) }), tools)
 }
 

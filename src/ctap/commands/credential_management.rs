@@ -1,11 +1,13 @@
 //! authenticatorCredentialManagement (CTAP 2.3 section 6.8) and the command that came before it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::ctap::authenticator::Reply;
 use crate::ctap::cbor::{Map, Members, Value};
 use crate::ctap::commands::Command;
-use crate::ctap::{Authenticator, CredentialManagement, CtapError, Feature, PinToken, Pinned, ReplyError, Status};
+use crate::ctap::{Authenticator, CredentialManagement, CtapError, Feature, LinkError, PinToken, Pinned, ReplyError, Status};
 use crate::secret::SecretBytes;
 
 const GET_METADATA: u8 = 1;
@@ -17,8 +19,10 @@ const DELETE: u8 = 6;
 const UPDATE_USER: u8 = 7;
 
 const WHAT: &str = "credentialManagement";
-/// Most entries of one list, whatever the authenticator claims to have.
+/// Most entries of one session, whatever the authenticator claims to have.
 const MOST: u64 = 1024;
+/// Longest time for one session. The fullest key that is sold answers every question of it in less than half of that.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// How full the authenticator is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,6 +84,10 @@ pub struct Credentials<'a> {
     state: &'a mut Pinned,
     token: PinToken<CredentialManagement>,
     command: Command,
+    /// Entries that may still come.
+    room: u64,
+    /// Monotonic time at which the session is over.
+    end: Duration,
 }
 
 impl Pinned {
@@ -93,7 +101,8 @@ impl Pinned {
             info if info.has("credentialMgmtPreview") => Command::CredentialManagementPreview,
             _ => return Err(CtapError::Unsupported(Feature::CredentialManagement)),
         };
-        Ok(Credentials { state: self, token, command })
+        let end = self.authenticator().clock().monotonic().saturating_add(LONGEST);
+        Ok(Credentials { state: self, token, command, room: MOST, end })
     }
 }
 
@@ -173,15 +182,20 @@ impl Credentials<'_> {
             Err(error) if error.is(Status::NO_CREDENTIALS) => return Ok(Vec::new()),
             result => result?,
         };
-        if total > MOST {
-            return Err(ReplyError::WrongLength(total_name).into());
-        }
+        self.room = self.room.checked_sub(total).ok_or(ReplyError::WrongLength(total_name))?;
         let mut entries: Vec<T> = entry.into_iter().collect();
         for _ in 1..total {
+            self.in_time()?;
             let reply = self.state.authenticator().quick(self.command, &Map::new().at(1, next))?;
             entries.push(read(&reply.value()?.members(WHAT)?)?);
         }
         Ok(entries)
+    }
+
+    /// A key that is slow over every single answer must not hold us for ever.
+    fn in_time(&mut self) -> Result<(), LinkError> {
+        let over = self.state.authenticator().clock().monotonic() >= self.end;
+        if over { Err(LinkError::Timeout) } else { Ok(()) }
     }
 
     fn ask<T>(
@@ -202,7 +216,8 @@ impl Credentials<'_> {
 impl Credentials<'_> {
     /// A command with its proof. A token that is refused at its first use is replaced by one of the other protocol.
     fn request(&mut self, subcommand: u8, params: &Map<'_>) -> Result<Reply, CtapError> {
-        let Self { state, token, command } = self;
+        self.in_time()?;
+        let Self { state, token, command, .. } = self;
         let first = prove(state.authenticator(), *command, token, subcommand, params);
         let mut other = None;
         let reply = state.or_under_the_other_protocol(first, token, |state| {
@@ -274,10 +289,13 @@ impl ResidentCredential {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ctap::tests::{least_info, ok, scripted, token};
+    use crate::clock::{Clock as _, ManualClock};
+    use crate::ctap::tests::{acting_by, least_info, ok, scripted, token};
 
     fn with_session<T>(replies: Vec<Vec<u8>>, run: impl FnOnce(&mut Credentials<'_>) -> T) -> (T, usize) {
         let (result, requests) = with_session_on("credMgmt", replies, run);
@@ -338,6 +356,40 @@ mod tests {
         let (found, sent) = rps(vec![rp(Some(u64::MAX))]);
         assert_eq!(found.unwrap_err(), CtapError::Reply(ReplyError::WrongLength("totalRPs")));
         assert_eq!(sent, 1);
+    }
+
+    #[test]
+    fn lists_of_lists_are_bounded_as_well() {
+        let mut replies = vec![rp(Some(1000))];
+        replies.extend(std::iter::repeat_n(rp(None), 999));
+        replies.push(ok(&Map::new()
+            .at(6, Map::new().named("id", &[1_u8][..]))
+            .at(7, Map::new().named("id", &[2_u8][..]))
+            .at(9, 1000_u64)));
+        let (found, sent) = with_session(replies, |session| {
+            assert_eq!(session.rps().map(|list| list.len()), Ok(1000));
+            session.credentials(&[0; 32]).map(|list| list.len())
+        });
+        assert_eq!((found, sent), (Err(CtapError::Reply(ReplyError::WrongLength("totalCredentials"))), 1001));
+    }
+
+    #[test]
+    fn a_session_ends() {
+        let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+        let slow = clock.clone();
+        let info = ok(&least_info().at(4, Map::new().named("credMgmt", true)));
+        let mut first = true;
+        let key = acting_by(clock.clone(), move |_| {
+            if std::mem::take(&mut first) {
+                return Ok(info.clone());
+            }
+            slow.advance(Duration::from_secs(4));
+            Ok(rp(Some(1000)))
+        });
+        let mut key = Pinned::played(key.unwrap());
+        let found = key.credentials(token(None)).unwrap().rps();
+        assert_eq!(found.map(|list| list.len()), Err(CtapError::Link(LinkError::Timeout)));
+        assert!(clock.monotonic() <= LONGEST + Duration::from_secs(4), "{:?}", clock.monotonic());
     }
 
     #[test]
