@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use keywright::ctap::{Cancel, Transport, Turn, VendorCall, Wait};
 
+use crate::{CardTrick, Said};
+
 /// The FIDO applet (CTAP 2.3 section 11.3.3).
 const AID: &[u8] = &[0xA0, 0x00, 0x00, 0x06, 0x47, 0x2F, 0x00, 0x01];
 /// How long a command may take before the card says that it is still at work.
@@ -53,6 +55,9 @@ pub struct Applet {
     busy: bool,
     cancel: Arc<Mutex<Cancel>>,
     wait: Arc<Mutex<Wait>>,
+    /// With the number of messages that are still answered honestly.
+    trick: Option<(CardTrick, usize)>,
+    messages: usize,
 }
 
 impl fmt::Debug for Applet {
@@ -62,8 +67,9 @@ impl fmt::Debug for Applet {
 }
 
 impl Applet {
-    /// Starts the authenticator's thread, which ends with the applet.
-    pub fn new(mut authenticator: Box<dyn Transport>) -> Self {
+    /// Starts the authenticator's thread, which ends with the applet. A trick begins after so many messages; without any before it, with
+    /// the first APDU.
+    pub fn new(mut authenticator: Box<dyn Transport>, trick: Option<(CardTrick, usize)>) -> Self {
         let (requests, inbox) = mpsc::channel();
         let (outbox, replies) = mpsc::channel();
         let cancel = Arc::new(Mutex::new(Cancel::new()));
@@ -91,7 +97,8 @@ impl Applet {
                 }
             }
         });
-        Self { selected: Selected::Nothing, chain: Vec::new(), answer: Vec::new(), requests, replies, busy: false, cancel, wait }
+        let (chain, answer) = (Vec::new(), Vec::new());
+        Self { selected: Selected::Nothing, chain, answer, requests, replies, busy: false, cancel, wait, trick, messages: 0 }
     }
 
     /// What a reset or a power cycle by the reader does: the applet forgets; the authenticator does not notice, as in
@@ -113,8 +120,16 @@ impl Applet {
         self.cancel.lock().unwrap().request();
     }
 
-    /// One command APDU and its response APDU.
-    pub fn apdu(&mut self, command: &[u8]) -> Vec<u8> {
+    /// One command APDU and what is said to it.
+    pub fn hear(&mut self, command: &[u8]) -> Said {
+        let honest = self.apdu(command);
+        match self.trick {
+            Some((CardTrick::Response(change), after)) if after == 0 || self.messages > after => change(command, honest),
+            _ => Said::Answer(honest),
+        }
+    }
+
+    fn apdu(&mut self, command: &[u8]) -> Vec<u8> {
         let Some((&[class, instruction, p1, _], body)) = command.split_first_chunk::<4>() else { return vec![0x67, 0x00] };
         let Some((data, extended)) = parse_body(body) else { return vec![0x67, 0x00] };
         match (class & 0xEF, instruction) {
@@ -135,6 +150,7 @@ impl Applet {
                 if class & 0x10 != 0 {
                     return vec![0x90, 0x00];
                 }
+                self.messages += 1;
                 let request = std::mem::take(&mut self.chain);
                 *self.cancel.lock().unwrap() = Cancel::new();
                 *self.wait.lock().unwrap() = Wait::Working;
@@ -183,7 +199,10 @@ impl Applet {
             return vec![status, 0x91, 0x00];
         };
         self.busy = false;
-        self.answer = reply;
+        self.answer = match self.trick {
+            Some((CardTrick::Message(change), after)) if self.messages > after => change(reply),
+            _ => reply,
+        };
         self.give(extended)
     }
 

@@ -13,7 +13,7 @@ use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::{Applet, Service, await_until};
+use crate::{Applet, CardTrick, Said, Service, await_until};
 
 /// vpcd's first reader; the second listens on the next port.
 const FIRST_PORT: u16 = 35963;
@@ -31,6 +31,7 @@ pub struct Card {
     key: TrainingKey,
     desk: Desk,
     place: usize,
+    trick: Option<(CardTrick, usize)>,
     presence: Option<Presence>,
 }
 
@@ -59,7 +60,7 @@ impl Card {
         let key = TrainingKey::new(blueprint).unwrap();
         let desk = Desk::new(clock);
         let place = if answer_to_reset == CONTACTLESS { desk.add_reader("field") } else { desk.add_port("contacts") };
-        Self { reader, answer_to_reset, key, desk, place, presence: None }
+        Self { reader, answer_to_reset, key, desk, place, trick: None, presence: None }
     }
 
     /// The key in the card: its finger, its secrets.
@@ -69,6 +70,12 @@ impl Card {
 
     /// Puts the card on the reader and waits until pcscd has seen it.
     pub fn put(&mut self) {
+        self.put_unseen();
+        Service::await_card(self.reader, true);
+    }
+
+    /// The same without the wait: pcscd may make nothing of it.
+    pub fn put_unseen(&mut self) {
         assert!(self.presence.is_none(), "the card is on the reader");
         let port = FIRST_PORT + self.reader;
         let stream = await_until("a virtual reader", Duration::from_secs(10), || {
@@ -76,7 +83,7 @@ impl Card {
         });
         stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         stream.set_nodelay(true).unwrap();
-        let applet = Applet::new(self.power_on());
+        let applet = Applet::new(self.power_on(), self.trick);
         let leaving = Arc::new(AtomicBool::new(false));
         let (end, wire, answer_to_reset) = (Arc::clone(&leaving), stream.try_clone().unwrap(), self.answer_to_reset);
         let thread = thread::spawn(move || {
@@ -84,7 +91,6 @@ impl Card {
             let _ = serve(wire, applet, answer_to_reset, &end);
         });
         self.presence = Some(Presence { stream, leaving, thread });
-        Service::await_card(self.reader, true);
     }
 
     /// Takes the card off the reader, so that its power is gone, and waits until pcscd has seen that.
@@ -107,6 +113,16 @@ impl Card {
         let mut bus = TrainingBus::new(self.desk.clone(), IdleHands);
         let link = bus.links().unwrap().remove(0);
         bus.open(&link).unwrap()
+    }
+
+    /// From the next time on the reader on, it plays this trick after `honest` messages.
+    pub fn set_trick(&mut self, trick: CardTrick, honest: usize) {
+        self.trick = Some((trick, honest));
+    }
+
+    /// Another answer to reset.
+    pub fn set_answer_to_reset(&mut self, answer: &'static [u8]) {
+        self.answer_to_reset = answer;
     }
 
     /// On the reader?
@@ -139,7 +155,11 @@ fn serve(mut wire: TcpStream, mut applet: Applet, answer_to_reset: &[u8], leavin
                 continue;
             }
             [4] => answer_to_reset.to_vec(),
-            command => applet.apdu(command),
+            command => match applet.hear(command) {
+                Said::Answer(reply) => reply,
+                Said::Nothing => continue,
+                Said::Gone => return wire.shutdown(Shutdown::Both),
+            },
         };
         let length = u16::try_from(reply.len()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
         wire.write_all(&[&length.to_be_bytes()[..], &reply].concat())?;

@@ -2,14 +2,18 @@
 
 mod applet;
 mod card;
+mod card_trick;
 mod client;
+mod nonsense;
 mod program;
 mod service;
 mod usb;
 
 pub use applet::Applet;
 pub use card::Card;
+pub use card_trick::{CardTrick, Said};
 pub use client::Client;
+pub use nonsense::{NONSENSE, Nonsense};
 pub use program::{Line, Program, Run};
 pub use service::Service;
 pub use usb::{Keyboard, Trick, UsbKey};

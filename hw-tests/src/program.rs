@@ -4,9 +4,11 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use serde_json::Value;
 
@@ -24,7 +26,10 @@ pub struct Program {
     path: PathBuf,
     home: tempfile::TempDir,
     ordinary_user: bool,
+    memory: Option<u64>,
     variables: Vec<(String, String)>,
+    /// Of the run that is under way.
+    pid: AtomicU32,
 }
 
 /// How a run ended.
@@ -36,6 +41,8 @@ pub struct Run {
     pub lines: Vec<Line>,
     /// Standard error.
     pub talk: String,
+    /// With limited memory: most memory that it was seen to have at once, in KiB, its own files' pages included.
+    pub peak: u64,
 }
 
 impl Program {
@@ -43,7 +50,14 @@ impl Program {
     pub fn new() -> Self {
         let path = std::env::var_os("KEYWRIGHT_BIN").map_or_else(built, PathBuf::from);
         assert!(path.is_file(), "build keywright first, or name it in KEYWRIGHT_BIN: {} is not there", path.display());
-        Self { path, home: tempfile::tempdir().unwrap(), ordinary_user: false, variables: Vec::new() }
+        Self {
+            path,
+            home: tempfile::tempdir().unwrap(),
+            ordinary_user: false,
+            memory: None,
+            variables: Vec::new(),
+            pid: AtomicU32::new(0),
+        }
     }
 
     /// Runs as an ordinary user from now on.
@@ -61,6 +75,22 @@ impl Program {
         self
     }
 
+    /// From now on the kernel refuses it more than so many MiB of data and stacks, and a program that is refused memory ends with SIGABRT.
+    #[must_use]
+    pub fn with_memory(mut self, limit: u64) -> Self {
+        self.memory = Some(limit);
+        self
+    }
+
+    /// Processor time that the run under way has used so far.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid.load(Ordering::SeqCst))).unwrap();
+        // After the name in brackets: user and system time are the 12th and 13th field, in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// Sets a variable for every run.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -75,12 +105,19 @@ impl Program {
 
     /// Runs with `--json`; `on_line` hears every object as it comes and may act on it.
     pub fn run(&self, arguments: &[impl AsRef<OsStr>], mut on_line: impl FnMut(&Line)) -> Run {
-        let mut command =
-            if self.ordinary_user { as_ordinary_user(self.path.to_str().unwrap()) } else { Command::new(&self.path) };
+        let path = self.path.to_str().unwrap();
+        let first = if self.memory.is_some() { "prlimit" } else { path };
+        let mut command = if self.ordinary_user { as_ordinary_user(first) } else { Command::new(first) };
+        if let Some(limit) = self.memory {
+            command.arg(format!("--data={}", limit << 20)).arg(path);
+        }
         command.arg("--json").args(arguments).env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("keywright");
+        self.pid.store(child.id(), Ordering::SeqCst);
+        let ended = Arc::new(AtomicBool::new(false));
+        let watcher = self.memory.map(|_| watch(child.id(), Arc::clone(&ended)));
         let (sender, receiver) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut stderr = child.stderr.take().unwrap();
@@ -111,8 +148,10 @@ impl Program {
             }
         }
         reader.join().unwrap();
+        ended.store(true, Ordering::SeqCst);
+        let peak = watcher.map_or(0, |watcher| watcher.join().unwrap());
         let code = child.wait().unwrap().code();
-        Run { code, lines, talk: talker.join().unwrap() }
+        Run { code, lines, talk: talker.join().unwrap(), peak }
     }
 }
 
@@ -139,6 +178,21 @@ impl Run {
     pub fn events(&self) -> Vec<&str> {
         self.lines.iter().filter_map(|line| line.get("event")?.as_str()).collect()
     }
+}
+
+/// Looks at a process every few milliseconds until it has ended; the kernel keeps the highest mark, so that only what comes after the last
+/// look is missed.
+fn watch(pid: u32, ended: Arc<AtomicBool>) -> thread::JoinHandle<u64> {
+    thread::spawn(move || {
+        let mut peak = 0;
+        while !ended.load(Ordering::SeqCst) {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+            peak = mark.unwrap_or(peak).max(peak);
+            thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    })
 }
 
 /// The debug build of the main package: `target/debug/keywright` from `target/debug/deps/nfc-…`.

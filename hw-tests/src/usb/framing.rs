@@ -9,7 +9,7 @@ pub(super) const WINK: u8 = 0x08;
 pub(super) const CBOR: u8 = 0x10;
 const CANCEL: u8 = 0x11;
 const KEEPALIVE: u8 = 0x3B;
-const ERROR: u8 = 0x3F;
+pub(super) const ERROR: u8 = 0x3F;
 /// Commands of makers.
 const VENDOR: std::ops::RangeInclusive<u8> = 0x40..=0x7F;
 

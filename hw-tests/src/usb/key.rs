@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::framing::{Act, CBOR, Framing, INVALID_COMMAND, WINK};
+use super::framing::{Act, CBOR, ERROR, Framing, INVALID_COMMAND, WINK};
 use super::gadget::Gadget;
 use super::reports::{Input, Report, Reports};
 use super::socket::Socket;
@@ -72,7 +72,15 @@ pub struct UsbKey {
     desk: Desk,
     place: usize,
     trick: Option<Trick>,
+    seen: Arc<Seen>,
     presence: Option<Presence>,
+}
+
+/// What came to a key beside its commands.
+#[derive(Debug, Default)]
+struct Seen {
+    winks: AtomicU32,
+    refusals: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -135,7 +143,7 @@ impl UsbKey {
         let key = TrainingKey::new(blueprint).unwrap();
         let desk = Desk::new(clock);
         let place = desk.add_port("rig");
-        Self { port: port(identity), key, desk, place, trick: None, presence: None }
+        Self { port: port(identity), key, desk, place, trick: None, seen: Arc::default(), presence: None }
     }
 
     /// The key itself: its finger, its secrets.
@@ -146,6 +154,16 @@ impl UsbKey {
     /// From its next arrival on it plays this trick.
     pub fn set_trick(&mut self, trick: Trick) {
         self.trick = Some(trick);
+    }
+
+    /// How often it was asked to blink.
+    pub fn winks(&self) -> u32 {
+        self.seen.winks.load(Ordering::SeqCst)
+    }
+
+    /// How often it refused a packet: of a channel that it did not give, out of sequence, or in the middle of something else.
+    pub fn refusals(&self) -> u32 {
+        self.seen.refusals.load(Ordering::SeqCst)
     }
 
     /// In its port?
@@ -202,6 +220,7 @@ impl UsbKey {
             engine: Engine::start(authenticator, tell.clone()),
             status: 1,
             trick: self.trick,
+            seen: Arc::clone(&self.seen),
         };
         let server = thread::spawn(move || face.serve(&told));
         let (source, first, end) = (reports.again(), Arc::clone(&met), Arc::clone(&leaving));
@@ -315,6 +334,7 @@ struct Face {
     /// What the next keepalive says.
     status: u8,
     trick: Option<Trick>,
+    seen: Arc<Seen>,
 }
 
 impl Face {
@@ -358,6 +378,9 @@ impl Face {
             if number > 0 {
                 thread::sleep(Duration::from_millis(1));
             }
+            if report[4] == ERROR | 0x80 {
+                self.seen.refusals.fetch_add(1, Ordering::SeqCst);
+            }
             self.reports.write(report)?;
         }
         Ok(())
@@ -370,6 +393,9 @@ impl Face {
                 Act::Send(report) => out.push(report),
                 Act::Start { command, data } => {
                     self.status = 1;
+                    if command == WINK {
+                        self.seen.winks.fetch_add(1, Ordering::SeqCst);
+                    }
                     self.engine.start_on(command, data);
                 }
                 Act::Stop => self.engine.stop(),

@@ -1,5 +1,6 @@
 //! The built program through a real pcscd, and the same key as seen by a client that is not ours.
 
+mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]
 mod judge;

@@ -49,11 +49,15 @@ pub struct Tenant {
 
 impl Tenant {
     pub fn start() -> Self {
+        Self::with(Script::default())
+    }
+
+    pub fn with(script: Script) -> Self {
         let judge = Judge::default();
         let accepted = Arc::clone(&judge.0);
         let clock = Arc::new(SystemClock::new());
         let rng = Box::new(StdRng::seed_from_u64(1));
-        let running = TrainingTenant::start("127.0.0.1:0", Script::default(), clock, rng, Box::new(judge)).unwrap();
+        let running = TrainingTenant::start("127.0.0.1:0", script, clock, rng, Box::new(judge)).unwrap();
         Self { running, accepted }
     }
 
@@ -71,7 +75,11 @@ impl Tenant {
 
     /// The one passkey that a user has.
     pub fn passkey(&self) -> TrainingPasskey {
-        let mut passkeys = self.running.passkeys(USER);
+        self.passkey_of(USER)
+    }
+
+    pub fn passkey_of(&self, user: &str) -> TrainingPasskey {
+        let mut passkeys = self.running.passkeys(user);
         assert_eq!(passkeys.len(), 1, "{passkeys:?}");
         passkeys.remove(0)
     }

@@ -1,5 +1,7 @@
 //! Command and answer APDUs, and the card that takes them.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use crate::ctap::LinkError;
@@ -44,11 +46,12 @@ pub trait CardPipe: Send {
     /// Its answer to reset.
     fn atr(&self) -> &[u8];
 
-    /// Sends one APDU; the answer ends with the status word.
+    /// Sends one APDU and waits for its answer, which ends with the status word, for `limit` at most.
     ///
     /// # Errors
-    /// [`CardFault`]; the first two only if the card certainly did not see the APDU.
-    fn transmit(&mut self, apdu: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault>;
+    /// [`CardFault`]; the first two only if the card certainly did not see the APDU. After [`LinkError::Timeout`] the
+    /// connection is of no more use.
+    fn transmit(&mut self, apdu: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>, CardFault>;
 
     /// Connects again on the same reader.
     ///

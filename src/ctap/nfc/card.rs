@@ -32,6 +32,8 @@ const NO_SUCH: [u16; 6] = [0x6A81, 0x6A82, 0x6A86, 0x6A88, 0x6D00, 0x6E00];
 const INTRUDER_PAUSE: Duration = Duration::from_millis(500);
 /// Longest time for opening, and for what belongs to no turn.
 const OPENING: Duration = Duration::from_secs(5);
+/// How long a card may take to hear that the session is over.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// CTAP on one connected card.
 ///
@@ -87,7 +89,7 @@ impl<C: CardPipe> CardTransport<C> {
     /// Sends getInfo in extended form. Whatever goes wrong is left to the short form to find out.
     fn proves_extended_length(&mut self) -> bool {
         let command = Command { header: MESSAGE, data: &[GET_INFO] };
-        let answer = command.extended().map(|apdu| self.card.transmit(&apdu));
+        let answer = command.extended().map(|apdu| self.card.transmit(&apdu, OPENING));
         matches!(answer, Some(Ok(bytes)) if bytes.ends_with(&DONE.to_be_bytes()))
     }
 
@@ -148,7 +150,7 @@ impl<C: CardPipe> Drop for CardTransport<C> {
         if self.selected
             && let Some(apdu) = (Command { header: END, data: &[] }).without_answer()
         {
-            drop(self.card.transmit(&apdu));
+            drop(self.card.transmit(&apdu, FAREWELL));
         }
     }
 }

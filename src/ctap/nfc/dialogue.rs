@@ -47,21 +47,23 @@ impl<C: CardPipe> CardTransport<C> {
     /// One short command and its whole answer: 6Cxx and 61xx are followed.
     pub(super) fn ask(&mut self, command: Command<'_>, deadline: Duration) -> Result<Answer, CardFault> {
         let apdu = command.short().ok_or(LinkError::TooLong(command.data.len()))?;
-        let first = self.transmit(&apdu)?;
+        let first = self.transmit(&apdu, deadline)?;
         let first = match first.status & 0xFF00 {
             // The card names the length that it wants; it has done nothing yet.
             WRONG_LE => {
                 let mut again = command.without_answer().ok_or(LinkError::TooLong(command.data.len()))?;
                 again.extend(first.status.to_be_bytes().last());
-                self.transmit(&again)?
+                self.transmit(&again, deadline)?
             }
             _ => first,
         };
         self.collect(first, deadline)
     }
 
-    fn transmit(&mut self, apdu: &[u8]) -> Result<Answer, CardFault> {
-        Ok(Answer::parse(self.card.transmit(apdu)?)?)
+    /// One APDU. One that is sent at the very end of the budget, such as a cancel, has a moment of its own.
+    fn transmit(&mut self, apdu: &[u8], deadline: Duration) -> Result<Answer, CardFault> {
+        let left = deadline.saturating_sub(self.clock.monotonic());
+        Ok(Answer::parse(self.card.transmit(apdu, left.max(GRACE))?)?)
     }
 
     /// Fetches what is left of an answer (61xx). Every round must bring something.
@@ -73,7 +75,7 @@ impl<C: CardPipe> CardTransport<C> {
             }
             let [_, length] = status.to_be_bytes();
             let [class, instruction] = GET_RESPONSE;
-            let part = self.transmit(&[class, instruction, 0, 0, length])?;
+            let part = self.transmit(&[class, instruction, 0, 0, length], deadline)?;
             if part.data.is_empty() && part.status & 0xFF00 == MORE {
                 return Err(LinkError::Protocol("it promises more and gives nothing").into());
             }
@@ -101,7 +103,7 @@ impl<C: CardPipe> CardTransport<C> {
             CardFault::NotSent => Stop::Link(LinkError::TooLong(request.len())),
             CardFault::Link(error) => Stop::Link(error),
         };
-        let first = self.send(request).map_err(before)?;
+        let first = self.send(request, deadline).map_err(before)?;
         if !matches!(first.status & 0xFF00, DONE | WORKING | MORE) {
             return Err(Stop::Refused(first.status));
         }
@@ -119,13 +121,13 @@ impl<C: CardPipe> CardTransport<C> {
     }
 
     /// Sends a message: whole in extended form where that is proven, else as a chain of short APDUs.
-    fn send(&mut self, request: &[u8]) -> Result<Answer, CardFault> {
+    fn send(&mut self, request: &[u8], deadline: Duration) -> Result<Answer, CardFault> {
         let whole = Command { header: MESSAGE, data: request };
         if self.extended
             && request.len() > BLOCK
             && let Some(apdu) = whole.extended()
         {
-            match self.transmit(&apdu) {
+            match self.transmit(&apdu, deadline) {
                 Err(CardFault::NotSent) | Ok(Answer { status: WRONG_LENGTH, .. }) => self.extended = false,
                 other => return other,
             }
@@ -138,7 +140,7 @@ impl<C: CardPipe> CardTransport<C> {
             let header = [if last { class } else { class | CHAINED }, instruction, p1, p2];
             let command = Command { header, data };
             let apdu = if last { command.short() } else { command.without_answer() };
-            let answer = self.transmit(&apdu.ok_or(LinkError::TooLong(request.len()))?)?;
+            let answer = self.transmit(&apdu.ok_or(LinkError::TooLong(request.len()))?, deadline)?;
             if last {
                 return Ok(answer);
             }

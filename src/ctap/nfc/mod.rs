@@ -6,6 +6,8 @@
 mod apdu;
 mod atr;
 mod card;
+#[cfg(feature = "nfc")]
+mod connection;
 mod dialogue;
 mod naming;
 #[cfg(feature = "nfc")]

@@ -4,19 +4,17 @@ use std::ffi::CString;
 use std::fmt;
 use std::time::Duration;
 
-use pcsc::{Card, Context, Disposition, Error, PNP_NOTIFICATION, Protocols, ReaderState, Scope, ShareMode, State};
+use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState, Scope, State};
 use rand::CryptoRng;
-use zeroize::Zeroizing;
 
-use super::{CardFault, CardPipe, CardTransport, Reconnect, card_link};
+use super::connection::Connection;
+use super::{CardTransport, card_link};
 use crate::clock::SharedClock;
 use crate::ctap::discover::{Place, Sighting};
 use crate::ctap::{Link, LinkError, LinkKind, Transport};
 
 /// pcsclite takes at most 16 readers in one question; one place is left for the notification of new readers.
 const READERS_AT_ONCE: usize = 15;
-/// Longest APDU with short length fields.
-const SHORT_APDU: usize = 261;
 
 /// The readers as a place where keys appear.
 #[derive(Default)]
@@ -40,9 +38,10 @@ impl Readers {
     fn names(&mut self) -> Result<Vec<CString>, LinkError> {
         let context = match &self.context {
             Some(context) => context.clone(),
-            None => {
-                self.context.insert(Context::establish(Scope::User).map_err(|error| link_error(error, "card readers"))?).clone()
-            }
+            None => self
+                .context
+                .insert(Context::establish(Scope::User).map_err(|error| admission_error(error, "card readers"))?)
+                .clone(),
         };
         match context.list_readers_owned() {
             Ok(names) => Ok(names),
@@ -55,14 +54,7 @@ impl Readers {
     }
 
     fn connect(link: &Link, clock: &SharedClock) -> Result<Box<dyn Transport>, LinkError> {
-        // A context of its own: calls in one context wait for each other.
-        let context = Context::establish(Scope::User).map_err(|error| link_error(error, &link.path))?;
-        let name = CString::new(link.path.as_str()).map_err(|_| LinkError::Gone)?;
-        let card = context
-            .connect(&name, ShareMode::Shared, Protocols::T0 | Protocols::T1)
-            .map_err(|error| link_error(error, &link.path))?;
-        let atr = card.status2_owned().map_err(|error| link_error(error, &link.path))?.atr().to_vec();
-        let card = ConnectedCard { card: Some(card), atr, reader: link.path.clone() };
+        let card = Connection::open(&link.path)?;
         Ok(Box::new(CardTransport::open(link.clone(), card, clock.clone())?))
     }
 }
@@ -125,57 +117,26 @@ fn sighting(state: &ReaderState) -> Option<Sighting> {
     Some(Sighting { link, insertion: state.event_count().to_string(), since: None })
 }
 
-/// One connected card, shared with other programs.
-struct ConnectedCard {
-    card: Option<Card>,
-    atr: Vec<u8>,
-    reader: String,
+/// What an error of the service means for the card in this reader.
+pub(super) fn link_error(error: Error, reader: &str) -> LinkError {
+    meaning(error, reader, cfg!(windows))
 }
 
-impl CardPipe for ConnectedCard {
-    fn atr(&self) -> &[u8] {
-        &self.atr
-    }
-
-    fn transmit(&mut self, apdu: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault> {
-        let card = self.card.as_ref().ok_or(LinkError::Gone)?;
-        let mut buffer = Zeroizing::new(vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED]);
-        match card.transmit(apdu, &mut buffer) {
-            Ok(answer) => Ok(Zeroizing::new(answer.to_vec())),
-            // A protocol mismatch is what pcscd says while another program's reset is under way.
-            Err(Error::ResetCard | Error::UnpoweredCard | Error::ProtoMismatch) => Err(CardFault::WasReset),
-            Err(Error::InvalidParameter | Error::InvalidValue | Error::UnsupportedFeature) if apdu.len() > SHORT_APDU => {
-                Err(CardFault::NotSent)
-            }
-            Err(error) => Err(link_error(error, &self.reader).into()),
-        }
-    }
-
-    fn reconnect(&mut self, how: Reconnect) -> Result<(), LinkError> {
-        let card = self.card.as_mut().ok_or(LinkError::Gone)?;
-        let disposition = match how {
-            Reconnect::Keep => Disposition::LeaveCard,
-            Reconnect::Reset => Disposition::ResetCard,
-            Reconnect::PowerOff => Disposition::UnpowerCard,
-        };
-        card.reconnect(ShareMode::Shared, Protocols::T0 | Protocols::T1, disposition)
-            .map_err(|error| link_error(error, &self.reader))
+/// The same for the first words to the service: one that lets a program in hangs up on one that it does not (pcscd with polkit).
+pub(super) fn admission_error(error: Error, reader: &str) -> LinkError {
+    if error == Error::CommError && !cfg!(windows) {
+        LinkError::AccessDenied(reader.to_owned())
+    } else {
+        link_error(error, reader)
     }
 }
 
-impl Drop for ConnectedCard {
-    /// The crate's own way out resets the card; other programs would lose what they have on it.
-    fn drop(&mut self) {
-        if let Some(card) = self.card.take() {
-            drop(card.disconnect(Disposition::LeaveCard));
-        }
-    }
-}
-
-fn link_error(error: Error, reader: &str) -> LinkError {
+fn meaning(error: Error, reader: &str, on_windows: bool) -> LinkError {
     match error {
         Error::NoService | Error::ServiceStopped | Error::Shutdown => LinkError::NoService,
         Error::SharingViolation => LinkError::Busy,
+        // The selection of the FIDO applet, by anybody but an administrator.
+        Error::NoAccess if on_windows => LinkError::NotElevated(reader.to_owned()),
         Error::NoAccess | Error::SecurityViolation => LinkError::AccessDenied(reader.to_owned()),
         Error::Timeout => LinkError::Timeout,
         // A card that leaves the field in the middle of an APDU is a failed transmission first, and a removed card later.
@@ -188,5 +149,28 @@ fn link_error(error: Error, reader: &str) -> LinkError {
         | Error::CommError
         | Error::CommDataLost => LinkError::Gone,
         other => LinkError::System(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meanings() {
+        let denied = || LinkError::AccessDenied("reader".into());
+        let rows = [
+            (Error::NoAccess, true, LinkError::NotElevated("reader".into())),
+            (Error::NoAccess, false, denied()),
+            (Error::SecurityViolation, true, denied()),
+            (Error::SecurityViolation, false, denied()),
+            (Error::NoService, true, LinkError::NoService),
+            (Error::SharingViolation, false, LinkError::Busy),
+            (Error::RemovedCard, true, LinkError::Gone),
+            (Error::CommError, false, LinkError::Gone),
+        ];
+        for (error, on_windows, expected) in rows {
+            assert_eq!(meaning(error, "reader", on_windows), expected, "{error} on Windows: {on_windows}");
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Reply {
     Raw(Vec<u8>),
     /// No answer.
     Fails(CardFault),
+    /// No answer, and no end of the wait for one.
+    Silence,
     /// The answer after a stop request by the person at the desk.
     AfterStopRequest(Box<Reply>),
 }
@@ -123,7 +125,7 @@ impl CardPipe for Card {
         self.manner.atr
     }
 
-    fn transmit(&mut self, apdu: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault> {
+    fn transmit(&mut self, apdu: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>, CardFault> {
         self.clock.advance(Duration::from_millis(5));
         self.record.lock().unwrap().apdus.push(apdu.to_vec());
         let manner = &mut self.manner;
@@ -151,6 +153,10 @@ impl CardPipe for Card {
             }
             Reply::Raw(bytes) => Ok(Zeroizing::new(bytes)),
             Reply::Fails(fault) => Err(fault),
+            Reply::Silence => {
+                self.clock.advance(limit);
+                Err(LinkError::Timeout.into())
+            }
             Reply::AfterStopRequest(_) => unreachable!("one stop request at a time"),
         }
     }
