@@ -12,6 +12,7 @@ mod listing;
 mod opinion;
 mod replug;
 mod seat;
+mod several;
 #[path = "../nfc/tenant.rs"]
 #[expect(dead_code, reason = "shared with the tests over a card, which script faults")]
 mod tenant;

@@ -1,5 +1,6 @@
 //! Out and in again: how fast it is noticed, and that only the same key is wiped.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use keywright::simulator::key::Model;
@@ -11,7 +12,7 @@ use crate::{machine, obey};
 
 const OLD_PIN: &str = "00112233";
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// No port that anybody could recognise.
     Uhid,
@@ -35,19 +36,32 @@ fn reset(on_line: impl FnMut(&Line)) -> Run {
     Program::new().as_ordinary_user().run(&["--yes", "keys", "reset"], on_line)
 }
 
-/// The same key comes back: each row is recognised by another rung of the ladder.
+/// The same key comes back, while another of its model sits in another port: each row is recognised by another rung of the ladder.
 #[test]
 #[ignore = "for the virtual machine"]
 fn the_same_key_is_recognised() {
     let _machine = machine();
-    for (place, model) in [(Place::Uhid, Model::STANDARD), (Place::Usb(0), Model::USB_SERIAL), (Place::Usb(1), Model::PORT_ONLY)]
-    {
-        let mut key = used(place, model, 20);
+    let rows = [
+        (Place::Uhid, Place::Uhid, Model::STANDARD, "20"),
+        (Place::Usb(0), Place::Uhid, Model::USB_SERIAL, "TK00000020"),
+        (Place::Usb(1), Place::Uhid, Model::PORT_ONLY, "2-1"),
+    ];
+    for (place, other_place, model, name) in rows {
+        let mut key = used(place, model.clone(), 20);
+        let mut twin = used(other_place, model, 25);
         key.plug();
+        twin.plug();
         settle();
-        let run = reset(|line| obey(&mut key, line));
+        // A serial number of two digits could be a part of any name.
+        let path = key.node().to_str().unwrap().to_owned();
+        let name = if place == Place::Uhid { path.as_str() } else { name };
+        let run = Program::new().as_ordinary_user().run(&["--yes", "--key", name, "keys", "reset"], |line| obey(&mut key, line));
         assert_eq!(run.code, Some(0), "{place:?}: {run:?}");
         assert!(!key.key().state().pin_set && key.key().state().resident == 0);
+        assert!(is_as_before(&twin), "the other key was changed: {run:?}");
+        // The window of ten seconds counts from the arrival; what is left of it is told.
+        let left = run.lines.iter().find(|line| line["event"] == json!("key-back")).unwrap()["left"].as_f64().unwrap();
+        assert!((5.0..10.0).contains(&left), "{left} s left: {run:?}");
     }
 }
 
@@ -201,4 +215,27 @@ fn comings_and_goings_are_noticed_at_once() {
     let worst = times.iter().copied().reduce(|(a, b), (c, d)| (a.max(c), b.max(d))).unwrap();
     println!("noticed after: {times:?} (removal; arrival until the key is opened, on USB until the first word to it)");
     assert!(worst.0 <= LIMIT && worst.1 <= LIMIT, "{times:?}");
+}
+
+/// Whoever waits for a key looks for it, but does not keep the processor busy.
+#[test]
+#[ignore = "for the virtual machine"]
+fn a_wait_is_quiet() {
+    const WATCHED: Duration = Duration::from_secs(3);
+    let _machine = machine();
+    let program = Program::new();
+    let mut key = UsbKey::on_uhid("quiet", Model::STANDARD, 40);
+    let mut used = None;
+    let run = program.run(&["keys", "info"], |line| {
+        if line["event"] == json!("insert-key") {
+            let before = program.cpu_time();
+            thread::sleep(WATCHED);
+            used = Some(program.cpu_time().saturating_sub(before));
+            key.plug();
+        }
+    });
+    assert_eq!(run.code, Some(0), "{run:?}");
+    println!("a wait of {WATCHED:?} used {:?} of processor time", used.unwrap());
+    // A loop without pauses uses all of it.
+    assert!(used.unwrap() < WATCHED / 4, "{used:?}");
 }
