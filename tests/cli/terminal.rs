@@ -86,3 +86,31 @@ fn a_person_is_asked_and_led() {
     session.types("New PIN: ", "48\u{3}");
     assert!(session.ends(130).contains("[cli/interrupted]"));
 }
+
+#[test]
+fn what_goes_and_what_stays_is_asked_by_name() {
+    let place = Place::new();
+    let ids = || -> Vec<String> {
+        let list = place.run(&["--simulate=tenant", "--json", "passkeys", "list", "tina@contoso.example"]).done().last();
+        list["result"]["passkeys"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids();
+    let Some(mut session) =
+        Session::start(&place, &format!("--simulate=tenant passkeys remove tina@contoso.example --all-but={}", all[3]), "0")
+    else {
+        return assert!(std::env::var_os("CI").is_none(), "script (util-linux) is missing");
+    };
+    session.types("Go on? [y/N] ", "n\r");
+    let seen = session.ends(3);
+    assert!(seen.contains("Key 0 (") && seen.contains("These stay: Key 3 (") && seen.contains("[cli/declined]"), "{seen}");
+    assert_eq!(ids().len(), 10);
+    place
+        .run(&["--simulate=tenant", "--yes", "passkeys", "remove", "tina@contoso.example", &format!("--all-but={}", all[3])])
+        .done();
+    let mut session =
+        Session::start(&place, &format!("--simulate=tenant passkeys remove tina@contoso.example -- {}", all[3]), "0").unwrap();
+    session.types("Go on? [y/N] ", "y\r");
+    let seen = session.ends(0);
+    assert!(seen.contains("These stay: none: these are the last ones"), "{seen}");
+    assert!(ids().is_empty());
+}

@@ -1,5 +1,7 @@
 //! The directory's own record of a user's passkeys (`directoryAudits`).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,10 @@ use crate::identity::{IdentityError, Method, User};
 
 /// The directory keeps its log for 30 days at most.
 const DAYS: i64 = 30;
+/// Most credentials that are looked for one by one: the log takes five requests in ten seconds.
+const MOST_CREDENTIALS: usize = 10;
+/// How a filter on whom or what an event is about begins.
+const TARGET: &str = "targetResources/any(t:t/";
 
 /// An event of the log that is about a user's passkeys or security info.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,13 +98,36 @@ impl Entra {
         let since = self.graph.http.tools.clock.now().saturating_sub(SignedDuration::from_hours(24 * DAYS));
         let since = Timestamp::from_second(since.unwrap_or(Timestamp::UNIX_EPOCH).as_second()).unwrap_or_default();
         let name = user.upn.replace('\'', "''");
-        let filter = format!("activityDateTime ge {since} and targetResources/any(t:t/userPrincipalName eq '{name}')");
-        let mut url = self.graph.url(Version::V1, &["auditLogs", "directoryAudits"])?;
-        url.query_pairs_mut().append_pair("$filter", &filter);
-        let bodies: Vec<EventBody> = self.graph.list(&url)?;
+        let bodies = match self.audits(&format!("activityDateTime ge {since} and {TARGET}userPrincipalName eq '{name}')")) {
+            // Clients use this filter, but the documents do not name it: a tenant may refuse it.
+            Err(IdentityError::Refused(reply)) => {
+                log::debug!(target: "keywright::entra", "the log does not find users by name: {reply}");
+                self.documented_audits(since, user, methods)?
+            }
+            other => other?,
+        };
         let mut events: Vec<PasskeyEvent> = bodies.into_iter().filter_map(|body| event(body, methods)).collect();
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         Ok(events)
+    }
+
+    /// The same by the filters that are documented: the user's object id, which not every service writes down, and the
+    /// credential ids of the passkeys that are there. Those that are gone are not found.
+    fn documented_audits(&mut self, since: Timestamp, user: &User, methods: &[Method]) -> Result<Vec<EventBody>, IdentityError> {
+        let mut events = self.audits(&format!("activityDateTime ge {since} and {TARGET}id eq '{}')", user.id))?;
+        let credentials = methods.iter().flat_map(|method| readings(&method.id)).take(MOST_CREDENTIALS);
+        for credential in credentials {
+            let key_id = STANDARD.encode(&credential.0);
+            let found = self.audits(&format!("activityDateTime ge {since} and {TARGET}displayName eq '{key_id}')"))?;
+            events.extend(found);
+        }
+        Ok(events)
+    }
+
+    fn audits(&mut self, filter: &str) -> Result<Vec<EventBody>, IdentityError> {
+        let mut url = self.graph.url(Version::V1, &["auditLogs", "directoryAudits"])?;
+        url.query_pairs_mut().append_pair("$filter", filter);
+        self.graph.list(&url)
     }
 }
 

@@ -58,12 +58,14 @@ impl AuditEvent {
 struct Filter {
     since: Option<Timestamp>,
     upn: Option<String>,
+    user: Option<String>,
+    target: Option<String>,
     beginning: Option<String>,
 }
 
 impl Filter {
     fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut filter = Self { since: None, upn: None, beginning: None };
+        let mut filter = Self { since: None, upn: None, user: None, target: None, beginning: None };
         for part in text.split(" and ").map(str::trim).filter(|part| !part.is_empty()) {
             let bad = || Refusal::bad(format!("Invalid filter clause: {part}"));
             let within = |head: &str, tail: &str| {
@@ -74,6 +76,10 @@ impl Filter {
                 filter.since = Some(time.parse().map_err(|_| bad())?);
             } else if let Some(name) = within("targetResources/any(t:t/userPrincipalName eq '", "')") {
                 filter.upn = Some(name);
+            } else if let Some(id) = within("targetResources/any(t:t/id eq '", "')") {
+                filter.user = Some(id);
+            } else if let Some(name) = within("targetResources/any(t:t/displayName eq '", "')") {
+                filter.target = Some(name);
             } else if let Some(text) = within("startswith(activityDisplayName,'", "')") {
                 filter.beginning = Some(text);
             } else {
@@ -86,6 +92,8 @@ impl Filter {
     fn takes(&self, event: &AuditEvent) -> bool {
         self.since.is_none_or(|since| event.at >= since)
             && self.upn.as_ref().is_none_or(|upn| event.upn.eq_ignore_ascii_case(upn))
+            && self.user.as_ref().is_none_or(|id| event.user.as_ref() == Some(id))
+            && self.target.as_ref().is_none_or(|name| event.target == *name)
             && self.beginning.as_ref().is_none_or(|beginning| event.activity.starts_with(beginning))
     }
 }
