@@ -7,11 +7,18 @@ import json
 import sys
 import time
 
+from fido2.attestation import AttestationVerifier, InvalidData, InvalidSignature, UntrustedAttestation
 from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
 from fido2.ctap2 import ClientPin, CredentialManagement, Ctap2
 from fido2.pcsc import CtapPcscDevice
-from fido2.utils import websafe_encode
-from fido2.webauthn import PublicKeyCredentialRequestOptions, UserVerificationRequirement
+from fido2.server import Fido2Server
+from fido2.utils import websafe_decode, websafe_encode
+from fido2.webauthn import (
+    AttestationConveyancePreference,
+    PublicKeyCredentialRequestOptions,
+    PublicKeyCredentialRpEntity,
+    UserVerificationRequirement,
+)
 from smartcard import System
 from smartcard.scard import (
     SCARD_PROTOCOL_ANY,
@@ -106,6 +113,37 @@ def sign_in(request):
     return {"assertion": dict(client.get_assertion(options).get_response(0))}
 
 
+class OneRoot(AttestationVerifier):
+    """Trusts one root."""
+
+    def __init__(self, root):
+        super().__init__()
+        self.root = root
+
+    def ca_lookup(self, attestation_result, auth_data):
+        return self.root
+
+
+def register(request):
+    """A relying party that is not ours judges what was sent to the tenant: the attestation has to lead to the root."""
+    rp = PublicKeyCredentialRpEntity(id=request["rpId"], name="tenant")
+    server = Fido2Server(
+        rp,
+        attestation=AttestationConveyancePreference.DIRECT,
+        verify_origin=lambda origin: origin == f"https://{rp.id}",
+        verify_attestation=OneRoot(websafe_decode(request["root"])),
+    )
+    state = {"challenge": request["challenge"], "user_verification": UserVerificationRequirement.REQUIRED}
+    sent = request["credential"]
+    credential = {"type": "public-key", "rawId": sent["id"], "id": sent["id"], "response": sent["response"]}
+    try:
+        data = server.register_complete(state, credential)
+    except (ValueError, InvalidData, InvalidSignature, UntrustedAttestation) as error:
+        return {"refused": f"{type(error).__name__}: {error}"}
+    made = data.credential_data
+    return {"credentialId": websafe_encode(made.credential_id), "aaguid": str(made.aaguid), "algorithm": made.public_key[3]}
+
+
 def reset_card(_):
     """Another program that leaves the card reset, as many do."""
     status, context = SCardEstablishContext(SCARD_SCOPE_USER)
@@ -124,6 +162,7 @@ COMMANDS = {
     "change-pin": change_pin,
     "credentials": credentials,
     "sign-in": sign_in,
+    "register": register,
     "reset-card": reset_card,
 }
 

@@ -9,6 +9,8 @@ mod tenant;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keywright::simulator::key::{Model, Touch};
 use keywright::simulator::tenant::{Act, Fault};
 use keywright_hw_tests::{Card, Client, Line, Program, Run, Service};
@@ -110,6 +112,33 @@ fn a_fresh_key_is_enrolled_and_its_user_signs_in() {
     let run = tenant.program().run(&["enroll", USER], |line| obey(&mut card, line));
     assert!(!run.events().contains(&"remove-key"), "a fresh key needs no reset: {run:?}");
     user_takes_over(&card, &tenant, &run);
+}
+
+#[test]
+fn a_relying_party_that_is_not_ours_accepts_what_the_tenant_was_sent() {
+    let _rig = rig();
+    let tenant = Tenant::start();
+    let mut card = Card::new(0, Model::STANDARD, 10);
+    card.put();
+    let run = tenant.program().run(&["enroll", USER], |line| obey(&mut card, line));
+    assert_eq!(run.result()["upn"], json!(USER));
+    let client = Client::new();
+    let sent = tenant.registration();
+    let accepted = client.call("register", &sent);
+    assert_eq!(accepted["credentialId"], run.result()["credentialId"], "{accepted}");
+    assert_eq!((&accepted["aaguid"], &accepted["algorithm"]), (&run.result()["aaguid"], &json!(-7)), "{accepted}");
+    let another = json!(URL_SAFE_NO_PAD.encode([7; 32]));
+    let leaf = json!(URL_SAFE_NO_PAD.encode(Model::STANDARD.leaf));
+    for (member, value, reason) in [
+        ("challenge", another, "Wrong challenge"),
+        ("rpId", json!("login.example"), "origin"),
+        ("root", leaf, "UntrustedAttestation"),
+    ] {
+        let mut changed = sent.clone();
+        changed[member] = value;
+        let refused = client.call("register", &changed);
+        assert!(refused["refused"].as_str().is_some_and(|words| words.contains(reason)), "{member}: {refused}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keywright::clock::SystemClock;
 use keywright::simulator::key::test_root_der;
 use keywright::simulator::tenant::{
@@ -58,6 +60,7 @@ impl Tenant {
         let clock = Arc::new(SystemClock::new());
         let rng = Box::new(StdRng::seed_from_u64(1));
         let running = TrainingTenant::start("127.0.0.1:0", script, clock, rng, Box::new(judge)).unwrap();
+        running.record();
         Self { running, accepted }
     }
 
@@ -86,6 +89,23 @@ impl Tenant {
 
     pub fn has_passkeys(&self) -> bool {
         !self.running.passkeys(USER).is_empty()
+    }
+
+    /// What a relying party that is not ours needs to judge the one registration: the credential as it was sent, the
+    /// challenge that was handed out last before it, and the root.
+    pub fn registration(&self) -> Value {
+        let (exchanges, left_out) = self.running.exchanges();
+        assert_eq!(left_out, 0);
+        let post = exchanges.iter().rposition(|one| one.method == "POST" && one.path.ends_with("/fido2Methods")).expect("a POST");
+        let options = exchanges[..post].iter().rfind(|one| one.path.ends_with("/creationOptions")).expect("creation options");
+        let options: Value = serde_json::from_slice(&options.answer.as_ref().unwrap().body).unwrap();
+        let sent: Value = serde_json::from_slice(&exchanges[post].body).unwrap();
+        json!({
+            "rpId": options["publicKey"]["rp"]["id"],
+            "challenge": options["publicKey"]["challenge"],
+            "root": URL_SAFE_NO_PAD.encode(test_root_der()),
+            "credential": sent["publicKeyCredential"],
+        })
     }
 
     /// The user signs in without a user name; tenant and judge each verify the assertion. Returns the user handle.
