@@ -6,6 +6,7 @@ pub mod aaguid;
 #[macro_use]
 pub mod advice;
 pub mod auth_data;
+pub mod batch;
 pub mod cbor;
 pub mod cli;
 pub mod clock;

@@ -23,6 +23,7 @@ fn tables() -> Vec<(&'static str, &'static [Advice])> {
         ("The tenant", identity::ALL),
         ("The ledger", ledger::ALL),
         ("Temporary PINs and the safe", handover::pin::ALL),
+        ("Files between stations", handover::parcel::ALL),
         ("The training key", simulator::key::ALL),
     ]
 }

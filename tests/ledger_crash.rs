@@ -10,7 +10,7 @@ use keywright::aaguid::Aaguid;
 use keywright::clock::SystemClock;
 use keywright::ctap::{KeyIdentity, LinkKind};
 use keywright::ledger::sqlite::SqliteLedger;
-use keywright::ledger::{Intent, JobId, JobState, Ledger, LedgerError, NewJob, Outcome};
+use keywright::ledger::{Intent, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place};
 use keywright::secret::SealedPin;
 
 const PLACE: &str = "KEYWRIGHT_TEST_LEDGER";
@@ -38,6 +38,7 @@ fn order() -> NewJob {
         user_handle: vec![1, 2, 3],
         unforced_pin_consent: false,
         display_name: "Key 1".into(),
+        place: Place::Here,
     }
 }
 

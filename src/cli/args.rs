@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::tap::TapCommand;
+use super::two_places::{PinsCommand, PlacesArgs};
 
 /// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
 #[derive(Debug, Parser)]
@@ -175,6 +176,9 @@ pub(super) enum Command {
     /// The tenant's passkey policy
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Sealed PINs and what they are sealed for
+    #[command(subcommand)]
+    Pins(PinsCommand),
     /// Check everything that could stop you, and say what to do about it
     Doctor,
     /// The training tenant
@@ -194,10 +198,11 @@ pub(super) enum Command {
 }
 
 /// `enroll`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct EnrollArgs {
-    /// The user: user principal name or object id
-    pub(super) user: String,
+    /// The user: user principal name or object id; with --prepare also several, or files with one a line
+    #[arg(value_name = "USER", required_unless_present_any = ["offline", "submit"])]
+    pub(super) users: Vec<String>,
     /// Whether the key is wiped first: auto leaves a fresh key as it is
     #[arg(long, value_name = "WHEN", env = "KEYWRIGHT_RESET", hide_env_values = true)]
     pub(super) reset: Option<ResetWhen>,
@@ -213,6 +218,9 @@ pub(super) struct EnrollArgs {
     /// Characters of the temporary PIN
     #[arg(long, value_name = "SET", env = "KEYWRIGHT_PIN_ALPHABET", hide_env_values = true)]
     pub(super) pin_alphabet: Option<PinAlphabet>,
+    /// The two places.
+    #[command(flatten)]
+    pub(super) places: PlacesArgs,
 }
 
 /// When the key is wiped.
@@ -358,6 +366,16 @@ mod tests {
                 assert!(line.is_some_and(|line| line.contains(&format!("`--{flag}`"))), "{flag} {}", variable.display());
             }
         });
+    }
+
+    #[test]
+    fn every_flag_of_an_enrolment_is_documented() {
+        let page = include_str!("../../docs/command-line.md");
+        let line = CommandLine::command();
+        let enroll = line.find_subcommand("enroll").unwrap();
+        for flag in enroll.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(page.contains(&format!("`--{flag}`")), "{flag}");
+        }
     }
 
     #[test]

@@ -10,21 +10,33 @@ use super::args::{EnrollArgs, PinAlphabet, ResetWhen};
 use super::rehearsal;
 use super::settings::EnrollSettings;
 use super::station::Station;
-use crate::enroll::{Enrolment, Order, PinWishes, ResetPolicy};
+use crate::batch::PreparedTenant;
+use crate::enroll::{Enrolment, Order, Outbox, PinWishes, ResetPolicy, Submitted};
 use crate::handover::pin::Alphabet;
-use crate::ledger::{JobId, JobState, Ledger};
+use crate::identity::IdentityProvider;
+use crate::ledger::{JobId, JobState, Ledger, Place};
 use crate::ui::{Block, Sheet};
 
 /// Enrols a key for a user.
 pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliError> {
     let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
-    let order = order(station, args.user.clone(), wishes);
+    let [user] = args.users.as_slice() else { return Err(CliError::SeveralUsers(args.users.len())) };
+    let order = order(station, user.clone(), wishes);
     with_enrolment(station, |enrolment| Ok(enrolment.run(&order).map(drop)?))
 }
 
 /// Ends a job that will not be finished.
 pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
-    with_enrolment(station, |enrolment| Ok(enrolment.abandon(JobId(job))?))?;
+    let jobs = station.ledger()?.jobs(Some(JobState::Open))?;
+    match jobs.into_iter().find(|one| one.id == JobId(job) && one.order.place == Place::Make) {
+        // There may be no network and no profile where it was made.
+        Some(one) => {
+            let tenant = one.order.tenant.clone();
+            let ledger = &mut *journal(station)?;
+            with(station, &mut PreparedTenant::new(&[]), tenant, ledger, None, |enrolment| Ok(enrolment.abandon(one.id)?))?;
+        }
+        None => with_enrolment(station, |enrolment| Ok(enrolment.abandon(JobId(job))?))?,
+    }
     let line = format!("Job {job} is ended and its PIN destroyed. Its key has to be wiped before it is used again.");
     station.face.show(&Sheet::new(&json!({ "ended": job }), vec![Block::Line(line)]));
     Ok(())
@@ -39,7 +51,30 @@ pub(super) fn resume(station: &Station, job: Option<i64>) -> Result<(), CliError
         station.face.show(&Sheet::new(&json!({ "jobs": [] }), vec![line]));
         return Ok(());
     };
-    with_enrolment(station, |enrolment| Ok(enrolment.resume(job, &order).map(drop)?))
+    if place(station, job)? != Place::Register {
+        return with_enrolment(station, |enrolment| Ok(enrolment.resume(job, &order).map(drop)?));
+    }
+    let submitted = resubmit(station, job)?;
+    let line = match submitted {
+        Submitted::Registered(method) | Submitted::Before(method) => {
+            format!("Job {job} is done: the tenant holds passkey {method}.")
+        }
+        Submitted::Refused(error) => return Err(error.into()),
+    };
+    station.face.show(&Sheet::new(&json!({ "job": job }), vec![Block::Line(line)]));
+    Ok(())
+}
+
+fn resubmit(station: &Station, job: JobId) -> Result<Submitted, CliError> {
+    let mut provider = station.provider()?;
+    let tenant = provider.profile().tenant.clone();
+    with(station, &mut provider, tenant, &mut *journal(station)?, None, |enrolment| Ok(enrolment.resubmit(job)?))
+}
+
+/// Which part of an enrolment a job is.
+fn place(station: &Station, job: JobId) -> Result<Place, CliError> {
+    let jobs = station.ledger()?.jobs(None)?;
+    Ok(jobs.into_iter().find(|one| one.id == job).map(|one| one.order.place).unwrap_or_default())
 }
 
 fn only_open(station: &Station) -> Result<Option<JobId>, CliError> {
@@ -76,21 +111,29 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
 
 fn with_enrolment(station: &Station, act: impl FnOnce(&mut Enrolment<'_>) -> Result<(), CliError>) -> Result<(), CliError> {
     let mut provider = station.provider()?;
-    let mut ledger = journal(station)?;
+    let tenant = provider.profile().tenant.clone();
+    with(station, &mut provider, tenant, &mut *journal(station)?, None, act)
+}
+
+/// An enrolment with this tenant, this ledger and, where another station registers, this outbox.
+pub(super) fn with<T>(
+    station: &Station,
+    provider: &mut dyn IdentityProvider,
+    tenant: String,
+    ledger: &mut dyn Ledger,
+    outbox: Option<&mut dyn Outbox>,
+    act: impl FnOnce(&mut Enrolment<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let safe = station.safe()?;
     let mut bus = station.bus()?;
-    act(&mut Enrolment {
-        desk: station.desk(bus.as_mut()),
-        tenant: provider.profile().tenant.clone(),
-        provider: &mut provider,
-        ledger: &mut *ledger,
-        safe: &safe,
-        operator: operator(),
-    })
+    let desk = station.desk(bus.as_mut());
+    // Borrowed anew, since an option of a reference does not shorten by itself.
+    let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
+    act(&mut Enrolment { desk, provider, ledger, safe: &safe, tenant, operator: operator(), outbox })
 }
 
 /// The ledger; in a rehearsal with the fault that was asked for.
-fn journal(station: &Station) -> Result<Box<dyn Ledger>, CliError> {
+pub(super) fn journal(station: &Station) -> Result<Box<dyn Ledger>, CliError> {
     let ledger = Box::new(station.ledger()?);
     #[cfg(feature = "simulator")]
     if station.settings.training_key {

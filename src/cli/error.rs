@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::advice::{Advice, Advised};
+use crate::batch::RosterError;
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::{EnrolError, TemplateError};
+use crate::handover::parcel::ParcelError;
 use crate::handover::pin::SafeError;
 use crate::identity::{IdentityError, RegisterError, Reply};
 use crate::ledger::LedgerError;
@@ -145,6 +147,9 @@ pub enum CliError {
     /// The training tenant could not start.
     #[error("the training tenant cannot start: {0}")]
     Tenant(String),
+    /// Several users, and no part of an enrolment in two places.
+    #[error("{0} users are named, and one key is enrolled for one user")]
+    SeveralUsers(usize),
     /// More than one job is unfinished, and none was named.
     #[error("more than one job is unfinished: {}", .0.join(", "))]
     SeveralUnfinished(Vec<String>),
@@ -169,6 +174,12 @@ pub enum CliError {
     /// The safe.
     #[error(transparent)]
     Safe(#[from] SafeError),
+    /// A file between stations.
+    #[error(transparent)]
+    Parcel(#[from] ParcelError),
+    /// The list of users.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
     /// The training key.
     #[cfg(feature = "simulator")]
     #[error(transparent)]
@@ -238,6 +249,8 @@ advice! {
     NO_SUCH_MODEL: "cli/no-such-model", Usage, "The training key imitates no such model.", "Set KEYWRIGHT_TRAINING_MODEL to a model that there is, or to nothing.";
     NO_SUCH_TOUCH: "cli/no-such-touch", Usage, "The training key is touched in no such way.", "Set KEYWRIGHT_TRAINING_TOUCH to never, denied, a number of milliseconds, or nothing.";
     TENANT: "cli/training-tenant", Failed, "The training tenant cannot start.", "Check the address after --listen and the script.";
+    SEVERAL_USERS: "cli/several-users", Usage, "One key is enrolled for one user.", "Name one user; several at once are for --prepare.";
+    ROSTER: "cli/roster", Usage, "The list of users cannot be used.", "Give user principal names, or a file with one a line; `#` begins a comment.";
     SEVERAL_UNFINISHED: "cli/several-unfinished", Usage, "More than one job is unfinished.", "Name one of the jobs that `keywright resume --list` shows.";
     INTERRUPTED: "cli/interrupted", Interrupted, "Interrupted.", "Run the same command again to go on where it stopped.";
 }
@@ -277,6 +290,9 @@ impl Advised for CliError {
             Self::NoSuchModel { .. } => &NO_SUCH_MODEL,
             Self::NoSuchTouch(_) => &NO_SUCH_TOUCH,
             Self::Tenant(_) => &TENANT,
+            Self::SeveralUsers(_) => &SEVERAL_USERS,
+            Self::Roster(_) => &ROSTER,
+            Self::Parcel(error) => error.advice(),
             Self::SeveralUnfinished(_) => &SEVERAL_UNFINISHED,
             Self::Interrupted => &INTERRUPTED,
             Self::Link(error) => error.advice(),

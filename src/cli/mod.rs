@@ -19,6 +19,7 @@ mod station;
 mod tap;
 #[cfg(feature = "simulator")]
 mod training_tenant;
+mod two_places;
 mod voice;
 
 use std::ffi::OsString;
@@ -58,7 +59,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Ex
 
 fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
     match command {
-        Command::Enroll(args) => enrolling::enroll(station, args)?,
+        Command::Enroll(args) => match two_places::part(station, args) {
+            Some(exit) => return exit,
+            None => enrolling::enroll(station, args)?,
+        },
+        Command::Pins(two_places::PinsCommand::Recipient) => two_places::recipient(station)?,
         Command::Resume(args) if args.list => resume::list(station)?,
         Command::Resume(args) => match args.abandon {
             Some(job) => enrolling::abandon(station, job)?,

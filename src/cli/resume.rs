@@ -41,6 +41,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
         Intent::Make { .. } => "making the passkey",
         Intent::Seal => "forcing the PIN change",
         Intent::Register { .. } => "registering",
+        Intent::Deposit { .. } => "writing the passkey down for another station",
         Intent::DeleteCredential { .. } => "deleting an unused passkey",
         Intent::Withdraw { .. } => "removing an unused passkey from the tenant",
         Intent::Notice { .. } => "sending the message to the user",

@@ -176,14 +176,7 @@ mod tests {
     }
 
     fn args() -> EnrollArgs {
-        EnrollArgs {
-            user: "u".into(),
-            reset: None,
-            allow_unforced_pin: false,
-            display_name: None,
-            pin_length: None,
-            pin_alphabet: None,
-        }
+        EnrollArgs { users: vec!["u".into()], ..EnrollArgs::default() }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rand::CryptoRng;
 use super::EnrolError;
 use super::choice::Selector;
 use crate::clock::SharedClock;
-use crate::ctap::{Authenticator, Bus, Cancel, CtapError, Link, LinkError, Tools, Wait};
+use crate::ctap::{Authenticator, Bus, Cancel, Change, CtapError, Link, LinkError, LinkKind, Tools, Wait};
 use crate::ui::{Event, Ui};
 
 /// Makes a generator for whoever needs one of their own.
@@ -93,6 +93,24 @@ impl Desk<'_> {
                     self.clock.sleep(SETTLE_STEP);
                 }
                 done => return done,
+            }
+        }
+    }
+
+    /// Has the key that is there taken out, because another one is needed.
+    ///
+    /// # Errors
+    /// [`EnrolError::NotRemoved`].
+    pub fn make_room(&mut self) -> Result<(), EnrolError> {
+        let Some(link) = self.bus.links()?.into_iter().next() else { return Ok(()) };
+        self.tell(&Event::RemoveKey { reader: link.kind != LinkKind::Usb });
+        let until = self.clock.monotonic().saturating_add(self.patience);
+        loop {
+            let left = until.saturating_sub(self.clock.monotonic());
+            match self.bus.wait(left, &self.cancel)? {
+                Some(Change::Removed(_)) => return Ok(()),
+                Some(_) if !left.is_zero() => {}
+                _ => return Err(EnrolError::NotRemoved),
             }
         }
     }

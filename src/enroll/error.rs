@@ -1,5 +1,7 @@
 //! What can end an enrolment, each with the state in which the key and the tenant are left.
 
+use jiff::Timestamp;
+
 use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError, Rung, Status};
 use crate::handover::pin::{PinRuleError, SafeError};
@@ -103,6 +105,32 @@ pub enum EnrolError {
     /// A fresh challenge is past its life already, or every challenge ran out before its registration.
     #[error("the challenge ran out before it could be used")]
     StaleChallenge,
+    /// What was fetched for this user beforehand has run out.
+    #[error("what was prepared for {0} has run out")]
+    PreparedExpired(String),
+    /// A challenge serves one key.
+    #[error("another passkey was registered with the challenge that this one was made by")]
+    ChallengeUsed,
+    /// This station did not prepare it, or not for this user, tenant or time.
+    #[error("this station did not prepare it like that")]
+    NotPrepared,
+    /// Of the job that was broken off nothing had been posted.
+    #[error("job {0} was broken off before anything was posted")]
+    NothingPosted(JobId),
+    /// The job is one of two places.
+    #[error("job {0} is one part of an enrolment in two places")]
+    OtherPlace(JobId),
+    /// The key is ready for somebody and is registered by another station.
+    #[error("this key was made ready for {upn}, and another station registers it until {until}")]
+    KeyAwaits {
+        /// Its user.
+        upn: String,
+        /// Until then it can be registered.
+        until: Timestamp,
+    },
+    /// What another station has to register could not be written down.
+    #[error("the results cannot be written: {0}")]
+    Results(String),
     /// Registered, but the tenant does not list it.
     #[error("the tenant took the passkey but does not list it")]
     NotReadBack,
@@ -160,6 +188,13 @@ advice! {
     KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`; or remove its passkey with `keywright passkeys remove` and end it with `keywright resume --abandon JOB`.";
     OTHER_TENANT: "job/other-tenant", Usage, "The job is for another tenant than the profile.", "Name the profile of that tenant with --profile.";
     STALE_CHALLENGE: "tenant/stale-challenge", Tenant, "The tenant's challenge ran out before it could be used.", "Check the clock of this machine, then run the same command again.";
+    PREPARED_EXPIRED: "prepared/expired", Policy, "What was prepared for this user has run out.", "Have the station with the network run `enroll --prepare` for this user again; a key that was handed over already has to come back.";
+    CHALLENGE_USED: "prepared/used", Policy, "What was prepared for this user has served another key.", "Have the station with the network run `enroll --prepare` for this user again.";
+    NOT_PREPARED: "prepared/not-ours", Policy, "This station did not prepare that, or not for this user, tenant or time; nothing was sent.", "Submit the results where `enroll --prepare` was run, with the same profile and the same --ledger.";
+    NOTHING_POSTED: "job/nothing-posted", Failed, "The job was broken off before anything was posted, and is ended.", "Run `keywright enroll --submit RESULTS` again.";
+    OTHER_PLACE: "job/other-place", Usage, "The job is one part of an enrolment in two places.", "Go on with `keywright enroll --offline FILE --out RESULTS` where the key is, with `keywright enroll --submit RESULTS` where it is registered.";
+    KEY_AWAITS: "key/awaits-registration", Person, "This key was made ready for somebody, and another station registers it; it was not changed.", "Put the next key in; if this one is to serve somebody else after all, wipe it with `keywright keys reset` first.";
+    RESULTS: "job/results-file", Failed, "The file for the station that registers could not be written; the key is ready and its PIN is kept, sealed.", "See to the place after --out, then run the same command again.";
     NOT_READ_BACK: "tenant/not-read-back", Tenant, "The tenant took the passkey but does not list it yet.", "Run the same command again in a few minutes; if somebody has removed the passkey, end the job with `keywright resume --abandon JOB`.";
     NOT_SHOWN: "job/not-shown", Failed, "The PIN could not be shown; the key is registered and the PIN is kept, sealed.", "See to it that standard output can be written to, then run the same command again.";
     NOT_HANDED_OVER: "job/not-handed-over", Person, "The PIN was not handed over; the key is registered and the PIN is kept, sealed.", "Run the same command again to see the PIN once more.";
@@ -194,6 +229,13 @@ impl Advised for EnrolError {
             Self::KeyInJob { .. } => &KEY_IN_JOB,
             Self::OtherTenant { .. } => &OTHER_TENANT,
             Self::StaleChallenge => &STALE_CHALLENGE,
+            Self::PreparedExpired(_) => &PREPARED_EXPIRED,
+            Self::ChallengeUsed => &CHALLENGE_USED,
+            Self::NotPrepared => &NOT_PREPARED,
+            Self::NothingPosted(_) => &NOTHING_POSTED,
+            Self::OtherPlace(_) => &OTHER_PLACE,
+            Self::KeyAwaits { .. } => &KEY_AWAITS,
+            Self::Results(_) => &RESULTS,
             Self::NotReadBack => &NOT_READ_BACK,
             Self::NotShown(_) => &NOT_SHOWN,
             Self::NotHandedOver => &NOT_HANDED_OVER,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::consent::EraseConsent;
 use super::desk::Desk;
+use super::elsewhere::Outbox;
 use super::error::EnrolError;
 use super::notice::Notice;
 use super::outcome::outcome_of;
@@ -42,7 +43,7 @@ pub struct PinWishes {
 }
 
 /// What was asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Order {
     /// User principal name or object id.
     pub user: String,
@@ -76,6 +77,8 @@ pub struct Enrolment<'a> {
     pub tenant: String,
     /// Who runs this, for the record.
     pub operator: String,
+    /// Where registrations go that another station will post; `None` where they are posted from here.
+    pub outbox: Option<&'a mut dyn Outbox>,
 }
 
 impl fmt::Debug for Enrolment<'_> {
@@ -122,7 +125,7 @@ pub(super) enum Stage {
     Seal(Pinned, Registration),
     Register { key: Option<Finished>, registration: Registration, ask_first: bool },
     Undo(Option<Finished>, Then),
-    HandOver { registration: Registration, method: String, pin: Option<Pin> },
+    HandOver { registration: Registration, method: Option<String>, pin: Option<Pin> },
 }
 
 /// What a stage leads to.
@@ -200,13 +203,14 @@ impl Enrolment<'_> {
             Stage::Make(pinned, offer) => self.make(work, order, pinned, offer),
             Stage::Clean(pinned, then) => self.clean(work, pinned, then),
             Stage::Seal(pinned, registration) => self.seal(work, order, pinned, registration),
+            Stage::Register { key, registration, .. } if self.outbox.is_some() => self.deposit(work, key, registration),
             Stage::Register { key, registration, ask_first } => self.register(work, key, registration, ask_first),
             Stage::Undo(key, then) => self.undo(work, order, key, then),
         };
         next.map(Next::Stage)
     }
 
-    fn end_if_untouched(&mut self, job: JobId) {
+    pub(super) fn end_if_untouched(&mut self, job: JobId) {
         let untouched = self.ledger.entries(job).is_ok_and(|entries| Progress::of(&entries).phase == Phase::Untouched);
         if untouched && let Err(error) = self.ledger.close(job, JobState::Ended) {
             log::warn!("job {job} changed nothing but could not be ended: {error}");

@@ -4,13 +4,15 @@
 use super::EnrolError;
 use super::abilities::{Abilities, PIN_LENGTH, signs_with};
 use super::consent::{EraseConsent, UnforcedPinConsent};
+use super::elsewhere::made_by;
 use super::flow::{Enrolment, Freshness, Order, PinWishes, Stage, Work};
+use super::replug::is_blank;
 use super::stages::pin_terms;
 use crate::advice::Advised as _;
 use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
 use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
 use crate::identity::{passkey_name, passkey_name_of};
-use crate::ledger::{Job, JobState, NewJob};
+use crate::ledger::{Job, JobState, NewJob, Place};
 use crate::metadata;
 use crate::ui::{Event, Step};
 
@@ -25,6 +27,9 @@ impl Enrolment<'_> {
             aaguid: identity.aaguid.to_string(),
         });
         self.key_is_free(&identity)?;
+        if !is_blank(&key) {
+            self.key_awaits_nothing(&identity)?;
+        }
         let abilities = Abilities::of_key(&key, order.reset);
         self.key_suits(&abilities, key.info(), order)?;
         let wipe = abilities.wipe();
@@ -49,6 +54,7 @@ impl Enrolment<'_> {
             user_handle: offer.options.user.id.clone(),
             unforced_pin_consent: !forces,
             display_name,
+            place: if self.outbox.is_some() { Place::Make } else { Place::Here },
         };
         let id = self.ledger.open_job(&job)?;
         let work = Work { id, order: job, user, model };
@@ -100,6 +106,23 @@ impl Enrolment<'_> {
         for job in self.jobs_of_key(identity)? {
             if self.is_registered(job.id)? {
                 return Err(EnrolError::KeyInJob { job: job.id, upn: job.order.upn });
+            }
+        }
+        Ok(())
+    }
+
+    /// A key that was made ready for somebody and is registered by another station is not made ready for somebody else
+    /// meanwhile.
+    fn key_awaits_nothing(&mut self, identity: &KeyIdentity) -> Result<(), EnrolError> {
+        let now = self.desk.clock.now();
+        for job in self.ledger.jobs(Some(JobState::Done))? {
+            let same =
+                job.order.place == Place::Make && matches!(identity.compare(&job.order.key, Look::Later), Sameness::Same(_));
+            if same
+                && let Some(made) = made_by(self.ledger, &job)?
+                && now < made.registration.expires
+            {
+                return Err(EnrolError::KeyAwaits { upn: job.order.upn, until: made.registration.expires });
             }
         }
         Ok(())

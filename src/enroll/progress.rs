@@ -25,6 +25,8 @@ pub(super) enum Phase {
     SealUnsure(Registration),
     /// Sealed as far as the key can; not known to the tenant, or the tenant refused it.
     Sealed(Registration),
+    /// Written down for another station, which registers it.
+    Deposited(Registration),
     /// A POST was about to go: registered or not.
     RegisterUnsure(Registration),
     /// A sealed key's PIN was about to be replaced: the old or the new one.
@@ -105,6 +107,9 @@ impl Progress {
             },
             Intent::DeleteCredential { .. } => self.phase = if unsure { Phase::Orphan } else { Phase::PinSet },
             Intent::Seal => self.sealing(entry),
+            // What is written down twice is written down.
+            Intent::Deposit { .. } if unsure => {}
+            Intent::Deposit { registration } => self.phase = Phase::Deposited(registration.clone()),
             Intent::Register { registration } => {
                 self.phase = match &entry.outcome {
                     Some(Outcome::Registered { method }) => Phase::Registered(registration.clone(), method.clone()),
@@ -139,6 +144,7 @@ impl Progress {
             Phase::Made(_) => "the passkey was made",
             Phase::SealUnsure(_) => "the PIN change was about to be forced",
             Phase::Sealed(_) => "the key was ready to be registered",
+            Phase::Deposited(_) => "the key waits for its hand-over and for its registration by another station",
             Phase::RegisterUnsure(_) => "the registration was about to be sent",
             Phase::ReplaceUnsure => "the temporary PIN was about to be replaced",
             Phase::Registered(..) => "the key is registered but not handed over",

@@ -9,7 +9,7 @@ use super::replug::{is_blank, same};
 use super::stages::blank;
 use crate::ctap::{Authenticator, Blank, CtapError, Failed, Look, Pinned, Sameness, Sealed, Status};
 use crate::identity::{IdentityError, User};
-use crate::ledger::{Intent, JobId, JobState, Outcome};
+use crate::ledger::{Intent, JobId, JobState, Outcome, Place};
 use crate::ui::{Event, Summary};
 use crate::webauthn::CredentialId;
 
@@ -28,6 +28,7 @@ pub(super) enum Found {
 impl Enrolment<'_> {
     pub(super) fn resume_job(&mut self, id: JobId, user: User, order: &Order) -> Result<Summary, EnrolError> {
         let job = self.ledger.claim(id)?;
+        self.same_place(&job)?;
         let progress = Progress::of(&self.ledger.entries(job.id)?);
         self.desk.tell(&Event::Resuming { job: job.id.0, upn: user.upn.clone(), state: progress.words().into() });
         let work = Work { id: job.id, model: "Security key".into(), order: job.order, user };
@@ -36,7 +37,8 @@ impl Enrolment<'_> {
                 self.ledger.close(work.id, JobState::Ended)?;
                 return self.start(work.user, order);
             }
-            Phase::Registered(registration, method) => Stage::HandOver { registration, method, pin: None },
+            Phase::Registered(registration, method) => Stage::HandOver { registration, method: Some(method), pin: None },
+            Phase::Deposited(registration) => Stage::HandOver { registration, method: None, pin: None },
             // It may have been on the way back when the last run ended: nobody agreed to a PIN that stays valid.
             Phase::Sealed(_) if !progress.forced && !work.order.unforced_pin_consent && !order.unforced_pin_agreed => {
                 Stage::Undo(None, Then::Stop(EnrolError::UnforcedPinConsent))
@@ -139,8 +141,16 @@ impl Enrolment<'_> {
         let job = self.ledger.claim(id)?;
         self.same_tenant(&job)?;
         let Progress { phase, mut strays, .. } = Progress::of(&self.ledger.entries(id)?);
-        if let Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) = phase {
-            strays.push(registration.credential_id);
+        match phase {
+            Phase::Deposited(_) => self
+                .desk
+                .notice("another station may register its passkey: write its file anew, or remove the passkey in the tenant"),
+            // Nothing was posted from here, and there is no tenant to ask.
+            _ if job.order.place == Place::Make => {}
+            Phase::Sealed(registration) | Phase::RegisterUnsure(registration) | Phase::Registered(registration, _) => {
+                strays.push(registration.credential_id);
+            }
+            _ => {}
         }
         if !strays.is_empty() && self.holds_any(&job.order.user_id, &strays)? {
             return Err(EnrolError::KeyInJob { job: id, upn: job.order.upn });

@@ -124,7 +124,10 @@ impl Enrolment<'_> {
             _ => self.provider.creation_options(&work.user, order.challenge_life)?,
         };
         if offer.life_left(self.desk.clock.now()).is_zero() {
-            return Err(EnrolError::StaleChallenge);
+            return Err(match self.outbox {
+                Some(_) => EnrolError::PreparedExpired(work.user.upn.clone()),
+                None => EnrolError::StaleChallenge,
+            });
         }
         let client_data = ClientData::create(&offer.options);
         let request = new_credential(&offer.options, client_data.hash());
@@ -296,7 +299,7 @@ fn new_credential(options: &CreationOptions, client_data_hash: [u8; 32]) -> NewC
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -9,8 +9,8 @@ use super::progress::{Phase, Progress};
 use super::replug::is_blank;
 use super::resume::Found;
 use crate::ctap::{KeyIdentity, LinkError, Look, Pinned, Sameness};
-use crate::identity::{IdentityError, KeyModel, Method, Preflight, RegisterError, Registration};
-use crate::ledger::{Intent, JobId, JobState, Outcome};
+use crate::identity::{IdentityError, KeyModel, Method, Preflight, RegisterError, Registration, User};
+use crate::ledger::{Intent, JobId, JobState, Outcome, Place};
 use crate::secret::Pin;
 use crate::ui::{Answer, Event, Question, Step, Summary};
 use crate::webauthn::{AttestationObject, CredentialId};
@@ -35,7 +35,7 @@ impl Enrolment<'_> {
         for posts_left in (0..=POSTS).rev() {
             let ticket = self.ledger.before(work.id, &Intent::Register { registration: registration.clone() }, None)?;
             let looks = if ask_first { LOOKS } else { 0 };
-            let answer = match self.look_for(work, &registration.credential_id, looks) {
+            let answer = match self.look_for(&work.user, &registration.credential_id, looks) {
                 Ok(Some(method)) => Ok(method),
                 Err(error) => return Err(self.record_failure(ticket, RegisterError::Unknown(error).into())),
                 Ok(None) if posts_left == 0 => {
@@ -44,9 +44,9 @@ impl Enrolment<'_> {
                 }
                 Ok(None) if self.desk.clock.now() >= registration.expires => {
                     self.record_failure(ticket, EnrolError::StaleChallenge);
-                    return Ok(self.expired(key));
+                    return Ok(self.expired(work, key));
                 }
-                Ok(None) if key.is_none() && self.was_wiped(work) => {
+                Ok(None) if key.is_none() && work.order.place == Place::Here && self.was_wiped(work) => {
                     self.record_failure(ticket, EnrolError::PinUnknown(work.id));
                     self.desk.notice("somebody has wiped the key since: the passkey is made anew");
                     return Ok(Stage::Undo(None, Then::Remake));
@@ -73,7 +73,7 @@ impl Enrolment<'_> {
     }
 
     /// Whether the job's key is there and holds nothing any more. One that is elsewhere is taken to be as it was.
-    fn was_wiped(&mut self, work: &Work) -> bool {
+    pub(super) fn was_wiped(&mut self, work: &Work) -> bool {
         let links = self.desk.bus.links().unwrap_or_default();
         links.iter().any(|link| {
             let Ok(mut key) = self.desk.open(link) else { return false };
@@ -82,8 +82,10 @@ impl Enrolment<'_> {
         })
     }
 
-    fn expired(&self, key: Option<Finished>) -> Stage {
-        self.desk.notice("the challenge ran out before the registration: the passkey is made anew");
+    pub(super) fn expired(&self, work: &Work, key: Option<Finished>) -> Stage {
+        if work.order.place != Place::Register {
+            self.desk.notice("the challenge ran out before the registration: the passkey is made anew");
+        }
         Stage::Undo(key, Then::Remake)
     }
 
@@ -99,7 +101,7 @@ impl Enrolment<'_> {
         if passing(&error) {
             return Err(RegisterError::Refused(error).into());
         }
-        let found = match self.look_for(work, &registration.credential_id, looks.max(1)) {
+        let found = match self.look_for(&work.user, &registration.credential_id, looks.max(1)) {
             // Who may not list may still be believed a plain refusal, as long as no answer was lost before it.
             Err(IdentityError::Forbidden(_)) if looks == 0 => None,
             other => other?,
@@ -111,9 +113,11 @@ impl Enrolment<'_> {
             return Ok(self.registered(key, registration, method.id));
         }
         if self.desk.clock.now() >= registration.expires {
-            return Ok(self.expired(key));
+            return Ok(self.expired(work, key));
         }
-        self.desk.notice(format!("the tenant refused the passkey ({error}): it is removed from the key"));
+        if work.order.place == Place::Here {
+            self.desk.notice(format!("the tenant refused the passkey ({error}): it is removed from the key"));
+        }
         let reason = self.reason(work, &registration, error);
         Ok(Stage::Undo(key, Then::Stop(reason)))
     }
@@ -137,15 +141,15 @@ impl Enrolment<'_> {
 
     fn registered(&self, key: Option<Finished>, registration: Registration, method: String) -> Stage {
         self.done(Step::Register, "the tenant has the passkey");
-        Stage::HandOver { registration, method, pin: key.map(Finished::into_pin) }
+        Stage::HandOver { registration, method: Some(method), pin: key.map(Finished::into_pin) }
     }
 
-    fn look_for(&mut self, work: &Work, credential: &CredentialId, looks: u8) -> Result<Option<Method>, IdentityError> {
+    fn look_for(&mut self, user: &User, credential: &CredentialId, looks: u8) -> Result<Option<Method>, IdentityError> {
         for look in 0..looks {
             if look > 0 {
                 self.desk.clock.sleep(LOOK_STEP);
             }
-            if let Some(method) = self.provider.find(&work.user, credential)? {
+            if let Some(method) = self.provider.find(user, credential)? {
                 return Ok(Some(method));
             }
         }
@@ -168,8 +172,8 @@ impl Enrolment<'_> {
     }
 
     /// Reads the passkey back. The tenant took it; who may not list passkeys has only its word for that.
-    fn read_back(&mut self, work: &Work, credential: &CredentialId) -> Result<Option<Method>, EnrolError> {
-        match self.look_for(work, credential, LOOKS) {
+    pub(super) fn read_back(&mut self, user: &User, credential: &CredentialId) -> Result<Option<Method>, EnrolError> {
+        match self.look_for(user, credential, LOOKS) {
             Ok(Some(method)) => Ok(Some(method)),
             Ok(None) => Err(EnrolError::NotReadBack),
             Err(IdentityError::Forbidden(_)) => {
@@ -187,10 +191,13 @@ impl Enrolment<'_> {
         work: &Work,
         order: &Order,
         registration: &Registration,
-        method: String,
+        method: Option<String>,
         pin: Option<Pin>,
     ) -> Result<Summary, EnrolError> {
-        let listed = self.read_back(work, &registration.credential_id)?;
+        let model = match &method {
+            Some(_) => self.read_back(&work.user, &registration.credential_id)?.and_then(|method| method.model),
+            None => None,
+        };
         self.withdraw_strays(work)?;
         self.begins(Step::HandOver);
         let progress = Progress::of(&self.ledger.entries(work.id)?);
@@ -201,8 +208,9 @@ impl Enrolment<'_> {
         let mut summary = Summary {
             upn: work.user.upn.clone(),
             serial: work.order.key.shown_serial().map(Into::into),
-            model: listed.and_then(|method| method.model).unwrap_or_else(|| work.model.clone()),
+            model: model.unwrap_or_else(|| work.model.clone()),
             aaguid: work.order.key.aaguid.to_string(),
+            register_before: method.is_none().then_some(registration.expires),
             method_id: method,
             display_name: registration.display_name.clone(),
             credential_id: registration.credential_id.to_string(),
@@ -210,7 +218,10 @@ impl Enrolment<'_> {
             second_copy: progress.copies > 0,
             notice: None,
         };
-        summary.notice = self.notify(work, order, &summary, &pin);
+        // Who is told that the key is registered can use it; of what another station will register nobody knows.
+        if summary.method_id.is_some() {
+            summary.notice = self.notify(work, order, &summary, &pin);
+        }
         let ticket = self.ledger.before(work.id, &Intent::HandOver { means: "screen".into() }, None)?;
         if let Err(error) = self.desk.ui.hand_over(&summary, &pin) {
             return Err(self.record_failure(ticket, EnrolError::NotShown(error.to_string())));
@@ -268,12 +279,12 @@ impl Enrolment<'_> {
 
     pub(super) fn is_registered(&mut self, job: JobId) -> Result<bool, EnrolError> {
         let phase = Progress::of(&self.ledger.entries(job)?).phase;
-        Ok(matches!(phase, Phase::Registered(..) | Phase::RegisterUnsure(_)))
+        Ok(matches!(phase, Phase::Registered(..) | Phase::RegisterUnsure(_) | Phase::Deposited(_)))
     }
 }
 
 impl Finished {
-    fn into_pin(self) -> Pin {
+    pub(super) fn into_pin(self) -> Pin {
         match self {
             Self::Sealed(sealed) => sealed.into_pin(),
             Self::Unforced(pinned) => Pinned::into_pin(pinned),

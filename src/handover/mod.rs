@@ -1,5 +1,6 @@
 //! How a temporary PIN comes into being, is kept safe, and reaches its user.
 
+pub mod parcel;
 pub mod pin;
 mod seal;
 

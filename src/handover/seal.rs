@@ -12,8 +12,13 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
 use age::{Decryptor, x25519};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::de::DeserializeOwned;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::handover::parcel::{self, ParcelError, Recipient};
 use crate::handover::pin::{Safe, SafeError};
 use crate::secret::{Pin, SealedPin, private};
 
@@ -58,6 +63,47 @@ impl AgeSafe {
         let identity = identity.map_err(fault)?;
         let sealed_blank = encrypt(&identity, &BLANK)?;
         Ok(Self { identity, sealed_blank })
+    }
+}
+
+impl AgeSafe {
+    /// The public half of this station's identity: what others seal for it.
+    pub fn recipient(&self) -> Recipient {
+        self.identity.to_public().into()
+    }
+
+    /// Opens a file that was sealed for this station.
+    ///
+    /// # Errors
+    /// [`ParcelError`].
+    pub fn open_parcel<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, ParcelError> {
+        parcel::open(&self.identity, sealed)
+    }
+
+    /// This station's stamp on a text: nobody else can make it.
+    ///
+    /// # Errors
+    /// [`ParcelError::Seal`].
+    pub fn stamp(&self, text: &[u8]) -> Result<[u8; 32], ParcelError> {
+        let mut mac = self.stamper()?;
+        mac.update(text);
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// Whether this station stamped the text.
+    pub fn stamped(&self, text: &[u8], stamp: &[u8]) -> bool {
+        self.stamper().is_ok_and(|mut mac| {
+            mac.update(text);
+            mac.verify_slice(stamp).is_ok()
+        })
+    }
+
+    fn stamper(&self) -> Result<Hmac<Sha256>, ParcelError> {
+        let secret = self.identity.to_string();
+        let mut key = Zeroizing::new([0_u8; 64]);
+        let drawn = Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes()).expand(b"keywright stamp v1", &mut *key);
+        drawn.map_err(|error| ParcelError::Seal(error.to_string()))?;
+        Ok(Hmac::new((&*key).into()))
     }
 }
 
@@ -258,6 +304,16 @@ mod tests {
         let secret = file.lines().last().unwrap();
         assert!(secret.starts_with("AGE-SECRET-KEY-1"));
         assert!(!shown.contains(&secret[16..]) && !shown.contains("SECRET"));
+    }
+
+    #[test]
+    fn a_stamp_is_of_one_station_and_one_text() {
+        let (_one, path, ours) = station();
+        let (_other, _, theirs) = station();
+        let stamp = ours.stamp(b"text").unwrap();
+        assert!(AgeSafe::open_or_create(&path).unwrap().stamped(b"text", &stamp));
+        assert!(!theirs.stamped(b"text", &stamp) && !ours.stamped(b"text.", &stamp));
+        assert!(!ours.stamped(b"text", &stamp[..31]) && !ours.stamped(b"text", &[]));
     }
 
     #[test]

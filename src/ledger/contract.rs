@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::aaguid::Aaguid;
 use crate::ctap::{KeyIdentity, LinkKind};
 use crate::identity::Registration;
-use crate::ledger::{Intent, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Ticket};
+use crate::ledger::{Intent, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place, Ticket};
 use crate::secret::SealedPin;
 use crate::webauthn::CredentialId;
 
@@ -55,6 +55,7 @@ pub(super) fn order(upn: &str) -> NewJob {
         user_handle: vec![0, 1, 254, 255],
         unforced_pin_consent: false,
         display_name: "Schlüssel 1".into(),
+        place: Place::Here,
     }
 }
 

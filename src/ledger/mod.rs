@@ -52,6 +52,22 @@ pub struct NewJob {
     pub unforced_pin_consent: bool,
     /// Name that the passkey gets in the tenant.
     pub display_name: String,
+    /// Whether one station does it all.
+    #[serde(default)]
+    pub place: Place,
+}
+
+/// Which part of an enrolment is done where the job is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// All of it.
+    #[default]
+    Here,
+    /// The key is made ready; another station registers its passkey.
+    Make,
+    /// The passkey of a key that another station made ready is registered.
+    Register,
 }
 
 /// A job's state as a whole.
@@ -60,7 +76,7 @@ pub struct NewJob {
 pub enum JobState {
     /// Something is left to do.
     Open,
-    /// Registered and handed over.
+    /// Registered and handed over; in two places, this place's part of it.
     Done,
     /// Ended without a registration; nothing is left on the key or in the tenant that needs a person.
     Ended,
@@ -112,6 +128,11 @@ pub enum Intent {
     /// A POST is about to go.
     Register {
         /// What is posted.
+        registration: Registration,
+    },
+    /// The registration is about to be written down for another station, which will post it.
+    Deposit {
+        /// What it is to post.
         registration: Registration,
     },
     /// A credential that will not be used is about to be deleted from the key.

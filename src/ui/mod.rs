@@ -13,6 +13,7 @@ mod words;
 use std::io;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ctap::Wait;
@@ -46,6 +47,8 @@ pub enum Step {
     Seal,
     /// Registering with the tenant.
     Register,
+    /// Writing down what another station registers.
+    Deposit,
     /// Handing the PIN over.
     HandOver,
 }
@@ -263,8 +266,11 @@ pub struct Summary {
     pub model: String,
     /// AAGUID.
     pub aaguid: String,
-    /// Id of the passkey in the tenant.
-    pub method_id: String,
+    /// Id of the passkey in the tenant; `None` while it is registered nowhere.
+    pub method_id: Option<String>,
+    /// Another station has to register the passkey before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register_before: Option<Timestamp>,
     /// Name of the passkey in the tenant.
     pub display_name: String,
     /// Credential id, base64url.

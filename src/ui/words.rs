@@ -97,6 +97,7 @@ fn begin(step: Step) -> &'static str {
         Step::Verify => "Checking what the key made.",
         Step::Seal => "Forcing a PIN change.",
         Step::Register => "Registering the passkey with the tenant.",
+        Step::Deposit => "Writing the passkey down for the station that registers it.",
         Step::HandOver => "Handing the PIN over.",
     }
 }
@@ -119,7 +120,8 @@ pub(super) fn summary_fields(summary: &Summary) -> Vec<(String, String)> {
         ("serial", Some(summary.serial.clone().unwrap_or_else(|| "none".into()))),
         ("aaguid", Some(summary.aaguid.clone())),
         ("passkey name", Some(summary.display_name.clone())),
-        ("passkey id", Some(summary.method_id.clone())),
+        ("passkey id", summary.method_id.clone()),
+        ("to be registered before", summary.register_before.map(|end| end.to_string())),
         ("PIN change forced", Some(forced.into())),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -130,6 +132,9 @@ pub(super) fn pin_note(summary: &Summary) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if summary.second_copy {
         notes.push("This PIN was shown before: this is a second copy, and the record says so.");
+    }
+    if summary.register_before.is_some() {
+        notes.push("The passkey is not registered yet: its user can sign in when the results file has been submitted.");
     }
     notes.push(if summary.pin_change_forced {
         "The PIN is temporary: the key refuses to sign in until its user has changed it."

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The relying party.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelyingParty {
     /// Relying party id: a domain such as `login.microsoft.com`.
     pub id: String,
@@ -17,9 +17,11 @@ pub struct RelyingParty {
 }
 
 /// The user account that the credential is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserEntity {
     /// User handle: 1 to 64 opaque bytes.
+    #[serde(with = "super::base64url")]
     pub id: Vec<u8>,
     /// Account name, e.g. a user principal name.
     pub name: String,
@@ -57,7 +59,8 @@ impl<'de> Deserialize<'de> for CredentialId {
 }
 
 /// What the relying party wants made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CreationOptions {
     /// The relying party.
     pub rp: RelyingParty,

@@ -104,7 +104,7 @@ fn no_touch_is_told() {
 pub struct Served(Child);
 
 impl Served {
-    fn start(place: &Place) -> (Self, String) {
+    pub fn start(place: &Place) -> (Self, String) {
         Self::start_with(place, &[])
     }
 

@@ -12,6 +12,7 @@ mod place;
 mod policy;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod two_places;
 
 use std::io::Write as _;
 use std::process::Stdio;

@@ -22,7 +22,7 @@ fn check_done(world: &World, face: &ScriptedFace, forced: bool) {
     let handed = face.handed.lock().unwrap();
     let (summary, _) = handed.last().unwrap();
     assert_eq!((summary.pin_change_forced, summary.upn.as_str()), (forced, ADELE));
-    assert_eq!(world.tenant.passkeys(ADELE)[0].method_id(), summary.method_id);
+    assert_eq!(Some(world.tenant.passkeys(ADELE)[0].method_id()), summary.method_id);
     assert!(!face.said().contains(&pin), "an event holds the PIN");
     let jobs = world.ledger().jobs(None).unwrap();
     assert!(jobs.iter().all(|job| job.state == JobState::Done));

@@ -23,4 +23,5 @@ mod notices;
 mod refused;
 mod returns;
 mod together;
+mod two_places;
 mod undo;

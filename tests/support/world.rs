@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use keywright::clock::{ManualClock, SharedClock};
 use keywright::ctap::Cancel;
-use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, Order};
+use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, Order, Outbox};
 use keywright::handover::AgeSafe;
+use keywright::identity::IdentityProvider;
 use keywright::identity::entra::{Entra, Profile, Tools};
 use keywright::ledger::Ledger;
 use keywright::ledger::sqlite::SqliteLedger;
@@ -127,10 +128,29 @@ impl World {
         ledger: &mut dyn Ledger,
         act: impl FnOnce(&mut Enrolment<'_>) -> T,
     ) -> T {
+        let safe = AgeSafe::open_or_create(&self.dir.path().join("station.age")).unwrap();
+        self.at(face, hands, ledger, &mut self.entra(), &safe, None, act)
+    }
+
+    /// A client of the tenant.
+    pub fn entra(&self) -> Entra {
         let profile = Profile::from_toml(&self.tenant.profile_toml()).unwrap();
         let tools = Tools::new(self.shared(), generators()());
-        let mut provider = Entra::new(profile, None, tools).unwrap();
-        let safe = AgeSafe::open_or_create(&self.dir.path().join("station.age")).unwrap();
+        Entra::new(profile, None, tools).unwrap()
+    }
+
+    /// The same at any station: with its ledger, its safe, and what it knows of the tenant.
+    #[allow(clippy::too_many_arguments, reason = "one of everything that there is")]
+    pub fn at<T>(
+        &self,
+        face: &Arc<ScriptedFace>,
+        hands: impl Hands + 'static,
+        ledger: &mut dyn Ledger,
+        provider: &mut dyn IdentityProvider,
+        safe: &AgeSafe,
+        outbox: Option<&mut dyn Outbox>,
+        act: impl FnOnce(&mut Enrolment<'_>) -> T,
+    ) -> T {
         let mut bus = TrainingBus::new(self.desk.clone(), hands);
         let ui: Arc<dyn Ui> = face.clone();
         let desk = Desk {
@@ -143,15 +163,9 @@ impl World {
             selector: None,
             attended: false,
         };
-        let mut enrolment = Enrolment {
-            desk,
-            provider: &mut provider,
-            ledger,
-            safe: &safe,
-            tenant: "contoso.example".into(),
-            operator: "test".into(),
-        };
-        act(&mut enrolment)
+        let (tenant, operator) = ("contoso.example".into(), "test".into());
+        let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
+        act(&mut Enrolment { desk, provider, ledger, safe, tenant, operator, outbox })
     }
 
     /// Ids of Adele's passkeys in the tenant.

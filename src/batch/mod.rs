@@ -1,0 +1,38 @@
+//! Many jobs: rosters, and enrolments in two places (`docs/two-places.md`).
+
+mod offline;
+mod prepare;
+mod prepared;
+mod results;
+mod roster;
+mod submit;
+
+use crate::advice::Advised;
+
+pub use offline::{Made, make_all};
+pub use prepare::{Preparation, prepare};
+pub use prepared::{Prepared, PreparedFile, PreparedTenant};
+pub use results::{BeginError, Results, ResultsFile};
+pub use roster::{RosterError, names};
+pub use submit::{Submission, submit_all};
+
+/// Somebody for whom it was not done, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// User principal name, or what the roster says.
+    pub upn: String,
+    /// Stable code.
+    pub code: &'static str,
+    /// The sentence.
+    pub message: String,
+    /// The next step.
+    pub next: &'static str,
+}
+
+impl Refusal {
+    /// By an error.
+    pub fn new(upn: impl Into<String>, error: &impl Advised) -> Self {
+        let advice = error.advice();
+        Self { upn: upn.into(), code: advice.code, message: error.to_string(), next: advice.next }
+    }
+}
