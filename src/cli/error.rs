@@ -83,6 +83,9 @@ pub enum CliError {
     /// It would be the user's last passkey.
     #[error("{0} would have no passkey then")]
     LastPasskey(String),
+    /// The list that was agreed to is not the list any more.
+    #[error("the passkeys of {0} changed while you decided; nothing was removed")]
+    ChangedMeanwhile(String),
     /// The ledger knows of no passkey of the user on that key.
     #[error("this ledger knows no passkey of {upn} on a key with serial number {serial}")]
     NoSuchSerial {
@@ -236,6 +239,7 @@ advice! {
     CHALLENGE_OVER: "cli/challenge-over", Tenant, "The challenge that the passkey was made for has run out.", "Make the passkey again with fresh creation options.";
     UNKNOWN_PIN: "consent/unknown-pin", Person, "Nothing tells who knows the PIN of the key, and nobody agreed to that.", "Run it in a terminal and answer the question, or add --allow-unforced-pin and have the user change the PIN at once.";
     LAST_PASSKEY: "consent/last-passkey", Person, "The user would have no passkey then; nothing was removed.", "Add --last if that is meant.";
+    CHANGED_MEANWHILE: "tenant/changed-meanwhile", Tenant, "The user's passkeys changed meanwhile; nothing was removed.", "Run the same command again and look at what it names.";
     NO_SUCH_SERIAL: "cli/no-such-serial", Usage, "The ledger knows no passkey of the user on that key.", "Name the passkey by its id, as `keywright passkeys list USER` shows it; or the ledger of the station that registered it, with --ledger.";
     START_IS_PAST: "cli/start-is-past", Usage, "The pass is to work from a time that has passed.", "Name a later time, or leave --start out.";
     PASS_POLICY: "policy/pass", Policy, "The tenant's policy for Temporary Access Passes forbids it; nothing was issued.", "Stay within the limits that the message names; an Authentication Policy Administrator can change them.";
@@ -277,6 +281,7 @@ impl Advised for CliError {
             Self::ChallengeOver => &CHALLENGE_OVER,
             Self::UnknownPin => &UNKNOWN_PIN,
             Self::LastPasskey(_) => &LAST_PASSKEY,
+            Self::ChangedMeanwhile(_) => &CHANGED_MEANWHILE,
             Self::NoSuchSerial { .. } => &NO_SUCH_SERIAL,
             Self::StartIsPast => &START_IS_PAST,
             Self::PassPolicy(_) => &PASS_POLICY,

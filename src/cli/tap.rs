@@ -64,6 +64,10 @@ fn issue(station: &Station, args: &IssueArgs) -> Result<(), CliError> {
     let wish = wish(args, policy.as_ref())?;
     let limits = policy.as_ref().map_or_else(|| "what the tenant allows is not known".into(), words);
     station.face.tell(&Event::Notice { sentence: limits });
+    if user.enabled == Some(false) {
+        let sentence = format!("the account {} is disabled: a pass does not help until it is enabled", user.upn);
+        station.face.tell(&warning("user/enabled", Verdict::Warn, sentence, "Have a User Administrator enable the account."));
+    }
     replace(station, &mut tenant, &user)?;
     let issued = tenant.issue_tap(&user, &wish).map_err(|error| match error {
         SendError::Refused(error) => of_pass(error),

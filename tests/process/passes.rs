@@ -104,6 +104,14 @@ fn a_policy_that_cannot_be_read_costs_a_warning() {
 }
 
 #[test]
+fn a_pass_for_a_disabled_account_is_warned_of() {
+    let station = Station::new();
+    let run = station.command(&["tap", "issue", "diego@contoso.example"]).output().unwrap();
+    let talk = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success() && talk.contains("warning: The account diego@contoso.example is disabled"), "{talk}");
+}
+
+#[test]
 fn an_earlier_pass_goes_with_consent_only() {
     let station = Station::new();
     assert_eq!(issue(&station, &[]).0, 0);

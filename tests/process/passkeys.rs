@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use keywright::clock::SystemClock;
+use keywright::clock::{Clock as _, SystemClock};
 use keywright::identity::{IdentityProvider as _, Offer, Registration};
 use keywright::simulator::tenant::{Act, Fault, TrainingPasskey};
 use serde_json::{Value, json};
@@ -315,6 +316,39 @@ fn the_last_passkey_stays_unless_it_is_meant() {
     );
     assert_eq!(station.json(&[&every[..], &["--last"]].concat()).0, 0);
     assert_eq!(ids(&station, TINA).len(), 0);
+}
+
+#[test]
+fn a_list_that_changes_meanwhile_is_not_the_one_that_was_agreed_to() {
+    let station = Station::new();
+    let all = ids(&station, TINA);
+    let look_again = Fault { call: 2, ..Fault::once("GET", METHODS, Act::Delay { seconds: 2 }) };
+    station.tenant.add_fault(look_again);
+    let run = station.command(&["--json", "passkeys", "remove", TINA, "--all-but", &all[0]]).spawn().unwrap();
+    let clock = SystemClock::new();
+    while station.tenant.calls("GET", METHODS) < 2 {
+        assert!(clock.monotonic() < Duration::from_secs(30), "it looks once more");
+        std::thread::yield_now();
+    }
+    let (mut entra, _) = client(&station.tenant.profile_toml(), Arc::new(SystemClock::new()));
+    let tina = entra.user(TINA).unwrap();
+    entra.remove(&tina, &all[0]).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"tenant/changed-meanwhile\""), "{output:?}");
+    assert_eq!((output.status.code(), ids(&station, TINA).len()), (Some(6), 9), "the rest is as it was");
+}
+
+#[test]
+fn who_may_not_list_registers_with_a_warning() {
+    let station = Station::new();
+    let path = file(&station, &made_elsewhere(&station, 1));
+    station.tenant.change(|script| script.application.permissions.retain(|granted| granted != "UserAuthMethod-Passkey.Read.All"));
+    let run = station.command(&["passkeys", "register", ADELE, "--file", &path, "--allow-unforced-pin"]).output().unwrap();
+    let talk = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success() && talk.contains("cannot be read") && talk.contains("Passkey.Read.All"), "{talk}");
+    assert_eq!(station.tenant.passkeys(ADELE).len(), 1);
+    let (exit, line) = register(&station, &path);
+    assert_eq!((exit, code(&line)), (4, "tenant/refused"), "the tenant does not take it twice: {line}");
 }
 
 #[test]

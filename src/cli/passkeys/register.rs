@@ -13,7 +13,7 @@ use super::{RegisterArgs, title};
 use crate::enroll::EnrolError;
 use crate::identity::entra::Entra;
 use crate::identity::{
-    IdentityError, IdentityProvider as _, KeyModel, Method, RegisterError, Registration, User, Verdict, passkey_name,
+    Finding, IdentityError, IdentityProvider as _, KeyModel, Method, RegisterError, Registration, User, Verdict, passkey_name,
 };
 use crate::ui::{Answer, Block, Event, Question, Sheet};
 use crate::webauthn::{
@@ -41,7 +41,7 @@ pub(super) fn run(station: &Station, args: &RegisterArgs) -> Result<(), CliError
     }
     let (verified, packed) = verify(&file, rp_id).map_err(EnrolError::Attestation)?;
     let user = tenant.user(&args.user)?;
-    if let Some(method) = tenant.find(&user, &file.credential_id)? {
+    if let Some(method) = registered_before(station, &mut tenant, &user, &file)? {
         show(station, &user, &method, &verified, true);
         return Ok(());
     }
@@ -81,6 +81,28 @@ fn verify(file: &CredentialFile, rp_id: String) -> Result<(Verified, bool), Atte
     let attestation = AttestationObject::parse(&file.attestation_object)?;
     let verified = attestation.verify(&expected.with_credential_id(file.credential_id.clone()))?;
     Ok((verified, attestation.format() == "packed"))
+}
+
+/// The passkey, if the user has it already. Who may not list passkeys is told; the tenant refuses a second one by itself.
+fn registered_before(
+    station: &Station,
+    tenant: &mut Entra,
+    user: &User,
+    file: &CredentialFile,
+) -> Result<Option<Method>, CliError> {
+    match tenant.find(user, &file.credential_id) {
+        Err(error @ IdentityError::Forbidden(_)) => {
+            let finding = Finding {
+                check: "passkeys/list",
+                verdict: Verdict::Unknown,
+                sentence: format!("whether {} has this passkey already cannot be read: {error}", user.upn),
+                remedy: "Grant UserAuthMethod-Passkey.Read.All; without it a lost answer cannot be cleared up.".into(),
+            };
+            station.face.tell(&Event::Found { finding });
+            Ok(None)
+        }
+        found => Ok(found?),
+    }
 }
 
 /// The tenant's rules, before anything is sent.

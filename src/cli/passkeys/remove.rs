@@ -1,5 +1,7 @@
 //! `passkeys remove`.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::super::CliError;
@@ -47,6 +49,11 @@ pub(super) fn run(station: &Station, args: &RemoveArgs) -> Result<Exit, CliError
     }
     let titles = |methods: &[Method]| methods.iter().map(title).collect();
     station.consent(&Question::RemovePasskeys { upn: user.upn.clone(), goes: titles(&plan.goes), stays: titles(&plan.stays) })?;
+    // A person may have thought for long: what stays must still be there, and nothing else.
+    let ids = |methods: &[Method]| methods.iter().map(|method| method.id.clone()).collect::<BTreeSet<_>>();
+    if ids(&tenant.methods(&user)?) != &ids(&plan.goes) | &ids(&plan.stays) {
+        return Err(CliError::ChangedMeanwhile(user.upn));
+    }
     let ends = remove(&mut tenant, &user, &plan.goes);
     report(station, &user, &plan, &ends)
 }
