@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::type_complexity, clippy::format_collect, reason = "a table reads best where it is used")]
 
+mod agreement;
 mod around;
 mod calls;
 mod codes;
