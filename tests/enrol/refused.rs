@@ -76,7 +76,7 @@ fn enforce(world: &World) {
     script(world, |script| script.policy.passkey_profiles[0].attestation_enforcement = "registrationOnly".into());
 }
 
-/// Who asks, who is meant, and what may be done.
+/// Who asks for whom, and what may be done.
 fn people() -> Vec<Row> {
     vec![
         Row {
@@ -136,6 +136,12 @@ fn people() -> Vec<Row> {
             says: &["HTTP 403", "Authorization_RequestDenied"],
             ..Row::default()
         },
+    ]
+}
+
+/// What becomes of the sign-in and of the user in the middle.
+fn changes() -> Vec<Row> {
+    vec![
         Row {
             name: "a token that nobody takes, before the touch",
             before: |world| refuse(world, "GET", OPTIONS, 401, "InvalidAuthenticationToken"),
@@ -151,6 +157,23 @@ fn people() -> Vec<Row> {
             exit: Exit::Tenant,
             left: Left::Sealed,
             says: &["HTTP 401", "InvalidAuthenticationToken"],
+            ..Row::default()
+        },
+        Row {
+            name: "Conditional Access asks for more, before the touch",
+            before: |world| world.tenant.add_fault(Fault::always("GET", OPTIONS, Act::ClaimsChallenge)),
+            code: "tenant/unauthorized",
+            exit: Exit::Tenant,
+            says: &["does not accept the sign-in", "HTTP 401"],
+            ..Row::default()
+        },
+        Row {
+            name: "Conditional Access asks for more, at the registration",
+            at_register: |world| world.tenant.add_fault(Fault::always("POST", METHODS, Act::ClaimsChallenge)),
+            code: "tenant/unauthorized",
+            exit: Exit::Tenant,
+            left: Left::Sealed,
+            says: &["does not accept the sign-in", "HTTP 401"],
             ..Row::default()
         },
         Row {
@@ -307,7 +330,7 @@ fn service() -> Vec<Row> {
 
 #[test]
 fn whom_the_tenant_will_not_serve() {
-    people().iter().for_each(run);
+    people().iter().chain(&changes()).for_each(run);
 }
 
 #[test]

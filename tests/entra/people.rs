@@ -11,12 +11,13 @@ use keywright::advice::Advised;
 use keywright::clock::{ManualClock, SharedClock, SystemClock};
 use keywright::ctap::Cancel;
 use keywright::identity::entra::{Entra, Invitation, Profile, Tools, Vault};
-use keywright::identity::{IdentityError, IdentityProvider};
+use keywright::identity::{IdentityError, IdentityProvider, Verdict};
 use keywright::secret::SecretText;
 use keywright::simulator::tenant::{Act, Fault, PersonDoes, RefreshDoes, RunningTenant, Script};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::preflight::STANDARD;
 use crate::support::tenant::start;
 
 const ADELE: &str = "adele@contoso.example";
@@ -247,6 +248,25 @@ fn a_code_is_entered_elsewhere() {
         assert!(url.ends_with("/devicelogin") && code == "TRAINING1" && *life == Duration::from_mins(15));
         assert_eq!(stage.kept().is_some(), word.is_none());
     }
+}
+
+#[test]
+fn nobody_provisions_their_own_account() {
+    let (stage, _) = Stage::by_hand(Script::default());
+    let mut entra = stage.entra("device-code", stage.tools(Some(nobody)));
+    for (name, expected) in [("admin@contoso.example", Verdict::Fail), (ADELE, Verdict::Pass)] {
+        let user = entra.user(name).unwrap();
+        let told = entra.preflight(&user, &STANDARD).unwrap();
+        let found = told.findings.iter().find(|finding| finding.check == "user/not-operator").unwrap();
+        assert_eq!(found.verdict, expected, "{name}");
+        // So does the tenant.
+        let offered = entra.creation_options(&user, None);
+        assert_eq!(matches!(offered, Err(IdentityError::NotOffered(_))), expected == Verdict::Fail, "{name}");
+    }
+    // An application is no account.
+    let mut entra = Entra::new(Profile::from_toml(&stage.tenant.profile_toml()).unwrap(), None, stage.tools(None)).unwrap();
+    let user = entra.user("admin@contoso.example").unwrap();
+    assert!(entra.preflight(&user, &STANDARD).unwrap().findings.iter().all(|finding| finding.check != "user/not-operator"));
 }
 
 #[test]

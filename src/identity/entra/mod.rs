@@ -119,7 +119,7 @@ impl Entra {
         self.graph.session.log_out()
     }
 
-    /// Who is signed in and with what rights, for people to read: nothing is decided by it. `None` where the token does not say.
+    /// Who is signed in and with what rights, for people to read. `None` where the token does not say.
     ///
     /// # Errors
     /// As [`Self::sign_in`].
@@ -159,7 +159,8 @@ impl IdentityProvider for Entra {
     }
 
     fn preflight(&mut self, user: &User, model: &KeyModel) -> Result<Preflight, IdentityError> {
-        let preflight = preflight::preflight(&mut self.graph, user, model, None)?;
+        let operator = self.who()?.filter(|who| who.person).and_then(|who| who.object_id);
+        let preflight = preflight::preflight(&mut self.graph, user, model, operator.as_deref())?;
         Ok(self.with_cloud(preflight))
     }
 

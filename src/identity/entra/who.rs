@@ -1,5 +1,6 @@
 //! Who is signed in and with what rights: read from the access token's own claims, for people to see. Tokens are opaque to
-//! their clients, so nothing is ever decided by this, and a token that cannot be read is no error.
+//! their clients, so a token that cannot be read is no error, and nothing is decided by this but one thing that the tenant
+//! decides as well: that nobody provisions their own account.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +22,8 @@ pub struct Who {
     pub application: Option<String>,
     /// User principal name; `None` if an application signed in as itself.
     pub user: Option<String>,
+    /// Object id of the person, or of the application in this tenant.
+    pub object_id: Option<String>,
     /// Whether a person signed in.
     pub person: bool,
     /// Graph permissions: application permissions, or delegated ones.
@@ -33,6 +36,7 @@ pub struct Who {
 struct Claims {
     tid: Option<String>,
     appid: Option<String>,
+    oid: Option<String>,
     upn: Option<String>,
     preferred_username: Option<String>,
     unique_name: Option<String>,
@@ -56,6 +60,7 @@ impl Who {
             tenant: claims.tid.as_deref().map(tame),
             application: claims.appid.as_deref().map(tame),
             user: claims.upn.or(claims.preferred_username).or(claims.unique_name).as_deref().map(tame),
+            object_id: claims.oid.as_deref().map(tame),
             person,
             permissions: tame_all(permissions),
             roles: tame_all(claims.wids),

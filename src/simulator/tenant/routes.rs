@@ -79,7 +79,11 @@ impl Tenant {
     }
 
     fn of_user(&mut self, request: &Request, beta: bool, name: &str, below: &[&str]) -> Outcome {
-        let user = self.script.user(name).cloned().ok_or_else(|| Refusal::no_user(name));
+        let own = |mut user: TrainingUser| {
+            user.own_account |= self.tokens.is_of(request.bearer.as_deref(), &user.upn);
+            user
+        };
+        let user = self.script.user(name).cloned().map(own).ok_or_else(|| Refusal::no_user(name));
         match (request.method.as_str(), below) {
             ("GET", []) => self.user(request, &user?),
             ("GET", ["transitiveMemberOf", "microsoft.graph.group"]) => {

@@ -29,6 +29,8 @@ struct Token {
     understands: bool,
     /// It was asked for with the claims of a challenge.
     answers: bool,
+    /// Principal name of the person who holds it.
+    person: Option<String>,
 }
 
 impl Tokens {
@@ -46,6 +48,12 @@ impl Tokens {
     pub(in crate::simulator::tenant) fn demand_claims(&mut self, token: Option<&str>) -> bool {
         self.claims_demanded = true;
         self.get(token).is_some_and(|token| token.understands)
+    }
+
+    /// Whether a token is that of a person with this principal name.
+    pub(in crate::simulator::tenant) fn is_of(&self, token: Option<&str>, upn: &str) -> bool {
+        let person = self.get(token).and_then(|token| token.person.as_deref());
+        person.is_some_and(|person| person.eq_ignore_ascii_case(upn))
     }
 
     /// Ends every token.
@@ -69,7 +77,8 @@ impl Tenant {
     pub(super) fn person_token(&mut self, claims: &str) -> String {
         let scopes = self.script.application.permissions.join(" ");
         let sign_in = &self.script.sign_in;
-        let person = json!({"idtyp": "user", "scp": scopes, "wids": sign_in.roles, "upn": sign_in.person});
+        let id = self.script.user(&sign_in.person).map(|user| &user.id);
+        let person = json!({"idtyp": "user", "scp": scopes, "wids": sign_in.roles, "upn": sign_in.person, "oid": id});
         self.issue_token(person, claims)
     }
 
@@ -95,7 +104,12 @@ impl Tenant {
         let asked: Value = serde_json::from_str(asked).unwrap_or_default();
         let values = asked.pointer("/access_token/xms_cc/values").and_then(Value::as_array);
         let understands = values.is_some_and(|values| values.contains(&"cp1".into()));
-        let token = Token { end: now.saturating_add(LIFE), understands, answers: asked.pointer("/access_token/acrs").is_some() };
+        let token = Token {
+            end: now.saturating_add(LIFE),
+            understands,
+            answers: asked.pointer("/access_token/acrs").is_some(),
+            person: holder.get("upn").and_then(Value::as_str).map(str::to_owned),
+        };
         self.tokens.known.retain(|_, token| token.end > now);
         self.tokens.known.insert(text.clone(), token);
         text
