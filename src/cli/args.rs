@@ -8,6 +8,8 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::tenant_fields::TenantFields;
+
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::tap::TapCommand;
@@ -67,74 +69,6 @@ pub(super) struct Common {
     pub(super) color: Color,
 }
 
-/// The fields of a profile as flags and variables.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Tenant (instead of, or on top of, a profile)")]
-pub(super) struct TenantFields {
-    /// Tenant id, or one of the tenant's domains
-    #[arg(long, env = "KEYWRIGHT_TENANT", hide_env_values = true, global = true)]
-    pub(super) tenant: Option<String>,
-    /// Application (client) id
-    #[arg(long, env = "KEYWRIGHT_CLIENT_ID", hide_env_values = true, global = true, hide_short_help = true)]
-    pub(super) client_id: Option<String>,
-    /// Sign-in host
-    #[arg(long, value_name = "URL", env = "KEYWRIGHT_AUTHORITY", hide_env_values = true, global = true, hide_short_help = true)]
-    pub(super) authority: Option<String>,
-    /// Graph host
-    #[arg(long, value_name = "URL", env = "KEYWRIGHT_GRAPH", hide_env_values = true, global = true, hide_short_help = true)]
-    pub(super) graph: Option<String>,
-    /// File that holds the client secret and nothing else
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "KEYWRIGHT_CLIENT_SECRET_FILE",
-        hide_env_values = true,
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) client_secret_file: Option<String>,
-    /// PEM file with the private key and the certificate to sign in with
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "KEYWRIGHT_CERTIFICATE",
-        hide_env_values = true,
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) certificate: Option<String>,
-    /// How the certificate's key signs: PS256 or RS256
-    #[arg(
-        long,
-        value_name = "ALG",
-        env = "KEYWRIGHT_CERTIFICATE_ALG",
-        hide_env_values = true,
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) certificate_alg: Option<String>,
-    /// Life of a challenge in minutes (asks the beta API; without it, five)
-    #[arg(
-        long,
-        value_name = "MINUTES",
-        env = "KEYWRIGHT_CHALLENGE_MINUTES",
-        hide_env_values = true,
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) challenge_minutes: Option<u32>,
-    /// The only relying party id to accept
-    #[arg(
-        long,
-        value_name = "DOMAIN",
-        env = "KEYWRIGHT_EXPECTED_RP",
-        hide_env_values = true,
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) expected_rp: Option<String>,
-}
-
 /// What is rehearsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
@@ -179,6 +113,16 @@ pub(super) enum Command {
     /// Sealed PINs and what they are sealed for
     #[command(subcommand)]
     Pins(PinsCommand),
+    /// Sign in to the tenant as a person, or try the application's own sign-in
+    Login {
+        /// Only show the address, and open no browser
+        #[arg(long, env = "KEYWRIGHT_NO_BROWSER", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+        no_browser: bool,
+    },
+    /// Forget the sign-in
+    Logout,
+    /// Show who is signed in, with what rights, and what each missing right stops
+    Whoami,
     /// Check everything that could stop you, and say what to do about it
     Doctor,
     /// The training tenant
@@ -383,8 +327,11 @@ mod tests {
         every_argument(&CommandLine::command(), &mut |argument| {
             let flag = argument.get_long().unwrap_or_default();
             let takes_value = argument.get_action().takes_values();
-            let allowed = ["pin-length", "pin-alphabet", "client-secret-file"].contains(&flag);
-            assert!(allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret")), "{flag}");
+            let allowed = ["pin-length", "pin-alphabet", "client-secret-file", "certificate-password-file"].contains(&flag);
+            assert!(
+                allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret") || flag.contains("password")),
+                "{flag}"
+            );
         });
     }
 }

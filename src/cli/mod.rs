@@ -1,10 +1,15 @@
 //! The command line: arguments become settings, settings become a command. No logic of its own beyond that.
 
 mod args;
+mod browser;
 mod doctor;
 mod enrolling;
 mod error;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod keys;
+mod login;
+mod logout;
 mod manual;
 mod passkeys;
 mod pins;
@@ -17,10 +22,12 @@ mod resume;
 mod settings;
 mod station;
 mod tap;
+mod tenant_fields;
 #[cfg(feature = "simulator")]
 mod training_tenant;
 mod two_places;
 mod voice;
+mod whoami;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -77,6 +84,9 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             return training_tenant::serve(station, *listen, script.as_deref());
         }
         Command::Policy(command) => return policy::run(station, command),
+        Command::Login { no_browser } => login::run(station, *no_browser)?,
+        Command::Logout => logout::run(station)?,
+        Command::Whoami => whoami::run(station)?,
         Command::Doctor => return Ok(doctor::run(station)),
         Command::Completions { shell } => manual::completions(station.face.as_ref(), *shell),
         Command::Man { directory } => manual::man(station.face.as_ref(), directory.as_deref())?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::args::TenantFields;
+use super::tenant_fields::TenantFields;
 use super::{CliError, places};
 
 /// Longest profile that is read.
@@ -76,12 +76,22 @@ impl ProfileFile {
             ("client_secret_file", &fields.client_secret_file),
             ("certificate", &fields.certificate),
             ("certificate_alg", &fields.certificate_alg),
+            ("certificate_password_file", &fields.certificate_password_file),
+            ("federated_token_file", &fields.federated_token_file),
+            ("sign_in", &fields.sign_in),
+            ("cloud", &fields.cloud),
+            ("passkey_api", &fields.passkey_api),
             ("expected_rp", &fields.expected_rp),
         ];
         // Naming one way to sign in drops the way that the file names.
-        if fields.client_secret_file.is_some() || fields.certificate.is_some() {
-            for way in ["client_secret_file", "certificate", "client_secret"] {
-                self.tenant.remove(way);
+        let named = [&fields.client_secret_file, &fields.certificate, &fields.federated_token_file, &fields.sign_in];
+        if named.iter().any(|field| field.is_some()) {
+            for way in ["client_secret_file", "certificate", "client_secret", "federated_token_file", "sign_in"] {
+                // `--sign-in` names a kind; the file may still say where its credential is.
+                let kept = fields.sign_in.as_deref().is_some_and(|kind| way.starts_with(kind));
+                if !kept {
+                    self.tenant.remove(way);
+                }
             }
         }
         for (name, text) in texts {
@@ -91,6 +101,27 @@ impl ProfileFile {
         }
         if let Some(minutes) = fields.challenge_minutes {
             self.tenant.insert("challenge_minutes".into(), Value::Integer(minutes.into()));
+        }
+    }
+
+    /// Fills in what the platform tells in variables of its own: workload identity federation on Kubernetes and elsewhere,
+    /// managed identities of App Service and its kin. What the profile says goes first.
+    pub(super) fn complete(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let told: &[(&str, &str)] = match self.tenant.get("sign_in").and_then(Value::as_str) {
+            Some("federated") => &[
+                ("federated_token_file", "AZURE_FEDERATED_TOKEN_FILE"),
+                ("tenant", "AZURE_TENANT_ID"),
+                ("client_id", "AZURE_CLIENT_ID"),
+                ("authority", "AZURE_AUTHORITY_HOST"),
+            ],
+            Some("managed-identity") => &[("identity_endpoint", "IDENTITY_ENDPOINT")],
+            _ => return,
+        };
+        for (field, name) in told {
+            let said = self.tenant.contains_key(*field) || (*field == "authority" && self.tenant.contains_key("cloud"));
+            if !said && let Some(text) = variable(name).filter(|text| !text.is_empty()) {
+                self.tenant.insert((*field).to_owned(), Value::String(text));
+            }
         }
     }
 
@@ -128,7 +159,9 @@ impl ProfileFile {
 /// Makes relative paths in a profile mean: beside the profile.
 fn anchor(tenant: &mut Table, profile: &Path) {
     let Some(directory) = profile.parent() else { return };
-    for field in ["client_secret_file", "certificate", "ledger", "notice_template"] {
+    for field in
+        ["client_secret_file", "certificate", "certificate_password_file", "federated_token_file", "ledger", "notice_template"]
+    {
         if let Some(Value::String(text)) = tenant.get_mut(field)
             && Path::new(text.as_str()).is_relative()
             && let Some(anchored) = directory.join(text.as_str()).to_str()
@@ -159,6 +192,33 @@ mod tests {
         assert!(!file.tenant.contains_key("certificate"));
         assert_eq!(file.number("pin_length", 4..=63, "").unwrap(), Some(10));
         assert!(!file.tenant.contains_key("pin_length"));
+    }
+
+    #[test]
+    fn a_way_that_is_named_drops_the_other_one() {
+        for (kind, left) in [("browser", &["sign_in"][..]), ("certificate", &["certificate", "sign_in"])] {
+            let mut file = written("certificate = \"c.pem\"").unwrap();
+            file.overlay(&TenantFields { sign_in: Some(kind.into()), ..TenantFields::default() });
+            assert_eq!(file.tenant.keys().collect::<Vec<_>>(), left);
+        }
+    }
+
+    #[test]
+    fn what_the_platform_tells_fills_gaps() {
+        let platform = |name: &str| (name != "AZURE_CLIENT_ID").then(|| format!("{name} told"));
+        for (text, field, expected) in [
+            ("sign_in = \"federated\"", "federated_token_file", Some("AZURE_FEDERATED_TOKEN_FILE told")),
+            ("sign_in = \"federated\"", "authority", Some("AZURE_AUTHORITY_HOST told")),
+            ("sign_in = \"federated\"\ncloud = \"usgov\"", "authority", None),
+            ("sign_in = \"federated\"\ntenant = \"t\"", "tenant", Some("t")),
+            ("sign_in = \"federated\"", "client_id", None),
+            ("sign_in = \"managed-identity\"", "identity_endpoint", Some("IDENTITY_ENDPOINT told")),
+            ("sign_in = \"browser\"", "tenant", None),
+        ] {
+            let mut file = written(text).unwrap();
+            file.complete(platform);
+            assert_eq!(file.tenant.get(field).and_then(Value::as_str), expected, "{text} {field}");
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ impl Settings {
         let mut profile = ProfileFile::read(line.common.profile.as_deref());
         if let Ok(file) = &mut profile {
             file.overlay(&line.tenant);
+            file.complete(|name| std::env::var(name).ok());
         }
         Self {
             training_key: matches!(simulate, Some(Part::Key | Part::All)),

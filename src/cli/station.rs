@@ -17,7 +17,7 @@ use crate::ctap::discover::SystemBus;
 use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
-use crate::identity::entra::{Entra, Gate, Profile, Tools};
+use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::secret::SecretText;
 use crate::secret::private::make_directory;
@@ -25,8 +25,8 @@ use crate::secret::private::make_directory;
 use crate::simulator::tenant::RunningTenant;
 use crate::ui::{Answer, Event, Face, Question, Ui};
 
-use super::CliError;
 use super::settings::{Places, Settings};
+use super::{CliError, browser};
 #[cfg(feature = "simulator")]
 use super::{rehearsal, training_tenant};
 
@@ -126,17 +126,33 @@ impl Station {
         Ok(AgeSafe::open_or_create(&self.places()?.identity)?)
     }
 
-    /// The tenant of the profile.
+    /// The tenant of the profile. A person is asked to sign in only if one is there.
     pub(super) fn provider(&self) -> Result<Entra, CliError> {
-        let secret = env::var("KEYWRIGHT_CLIENT_SECRET").ok().filter(|text| !text.is_empty()).map(SecretText::new);
-        let face = Arc::clone(&self.face);
+        self.provider_for(self.face.has_person(), true)
+    }
+
+    /// The tenant of the profile; says whether a person may be asked to sign in, and whether a browser may be opened.
+    pub(super) fn provider_for(&self, attended: bool, opens_browser: bool) -> Result<Entra, CliError> {
+        let secret = |name: &str| env::var(name).ok().filter(|text| !text.is_empty()).map(SecretText::new);
+        let (pausing, inviting, asking) = (Arc::clone(&self.face), Arc::clone(&self.face), Arc::clone(&self.face));
+        // An empty password was tried before anybody is asked.
+        let mut password = Some(secret("KEYWRIGHT_CERTIFICATE_PASSWORD"));
         let tools = Tools {
-            on_pause: Box::new(move |delay: Duration| face.tell(&Event::TenantWaits { delay })),
+            on_pause: Box::new(move |delay: Duration| pausing.tell(&Event::TenantWaits { delay })),
             cancel: self.cancel.clone(),
             gate: self.gate.clone(),
+            attended,
+            invite: Box::new(move |invitation| inviting.tell(&invited(invitation, opens_browser))),
+            vault: vault(),
+            certificate_password: Box::new(move || match password.take() {
+                Some(Some(word)) => Some(word),
+                Some(None) => asking.secret("Password of the certificate's file").map(|text| SecretText::new(text.as_str())),
+                None => None,
+            }),
+            identity_header: secret("IDENTITY_HEADER"),
             ..Tools::new(Arc::clone(&self.clock), Self::generator())
         };
-        Ok(Entra::new(self.tenant_profile()?, secret, tools)?)
+        Ok(Entra::new(self.tenant_profile()?, secret("KEYWRIGHT_CLIENT_SECRET"), tools)?)
     }
 
     /// The tenant's part of the profile.
@@ -179,6 +195,34 @@ impl Station {
             None => Err(CliError::ConsentMissing(question.text())),
         }
     }
+}
+
+/// The event that an invitation is; opens the browser where that is wanted.
+fn invited(invitation: &Invitation, opens_browser: bool) -> Event {
+    match invitation {
+        Invitation::Visit { url, life } => {
+            let opened = opens_browser && browser::open(url);
+            Event::SignIn { url: url.clone(), code: None, opened, life: *life }
+        }
+        Invitation::EnterCode { url, code, life } => {
+            Event::SignIn { url: url.clone(), code: Some(code.clone()), opened: false, life: *life }
+        }
+        Invitation::NotKept { reason } => {
+            Event::Notice { sentence: format!("the sign-in is kept in memory only and ends with this command: {reason}") }
+        }
+    }
+}
+
+/// Where refresh tokens are kept.
+#[cfg(feature = "keyring")]
+fn vault() -> Option<Box<dyn Vault>> {
+    Some(Box::new(super::keyring::SystemKeyring))
+}
+
+/// Where refresh tokens are kept: nowhere.
+#[cfg(not(feature = "keyring"))]
+fn vault() -> Option<Box<dyn Vault>> {
+    None
 }
 
 impl Drop for Station {

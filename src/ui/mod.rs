@@ -145,6 +145,18 @@ pub enum Event {
         /// Where it stopped.
         state: String,
     },
+    /// A person has to sign in to the tenant.
+    SignIn {
+        /// The address to visit: with a browser of this machine, or where there is a code, with any.
+        url: String,
+        /// The code to enter there.
+        code: Option<String>,
+        /// A browser was asked to open the address.
+        opened: bool,
+        /// How long it is waited for.
+        #[serde(serialize_with = "seconds")]
+        life: Duration,
+    },
     /// The tenant asks to wait.
     TenantWaits {
         /// How long.

@@ -56,6 +56,14 @@ fn put(event: &Event) -> (Tone, String) {
         Event::Resuming { job, upn, state } => {
             (Tone::Note, format!("Going on with job {job} for {upn}, which stopped at: {state}."))
         }
+        Event::SignIn { url, code: Some(code), life, .. } => (
+            Tone::Act,
+            format!("Open {url} in a browser, on any machine, and enter the code {code} within {} minutes.", life.as_secs() / 60),
+        ),
+        Event::SignIn { url, opened: true, .. } => {
+            (Tone::Act, format!("Sign in at the browser that has opened. If none has, open this address on this machine: {url}"))
+        }
+        Event::SignIn { url, .. } => (Tone::Act, format!("Open this address with a browser of this machine and sign in: {url}")),
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
     }
 }

@@ -10,6 +10,7 @@ mod enrolling;
 mod judge;
 mod place;
 mod policy;
+mod sign_in;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod two_places;
