@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use keywright::clock::{ManualClock, SharedClock};
-use keywright::identity::entra::Entra;
+use keywright::identity::entra::{Entra, TapWish};
 use keywright::identity::{IdentityError, IdentityProvider as _, Registration, User};
 use keywright::webauthn::CredentialId;
 use serde_json::{Value, json};
@@ -60,19 +60,22 @@ const SAMPLES: &[(&str, Use, &str)] = &[
     ("beta-fido2Methods-LIST-200.captured-shape", Answer(200, listed), "1: -"),
     ("v1-policy-fido2-PATCH-request", Answer(200, judged), "policy/method-enabled Fail"),
     ("v1-authstrength-POST-request", Described("GET", STRENGTHS, Some(200), &[]), ""),
-    ("v1-authstrength-POST-201", Described("GET", STRENGTHS, Some(200), &[]), ""),
+    ("v1-authstrength-POST-201", Changed(200, listed_strength, strengths), "no authentication strength leaves the model out"),
     ("v1-authstrength-combinationConfigurations-POST-request", Own, ""),
-    ("v1-authstrength-combinationConfigurations-POST-201", Own, ""),
+    ("v1-authstrength-combinationConfigurations-POST-201", Changed(200, in_strength, strengths), "\"Contoso authentication level\" leaves the model"),
     ("v1-tap-POST-request", Described("POST", TAPS, None, &[]), ""),
-    ("v1-tap-POST-201", Described("POST", TAPS, Some(201), &[]), ""),
+    ("v1-tap-POST-201", Answer(201, pass), "8 characters 60 minutes NotYetValid"),
     ("v1-user-GET-200", Answer(200, user), "AdeleV@contoso.com"),
     // Read without the id that it was not asked for, which a user cannot be without.
     ("v1-user-GET-select-200", Answer(200, user), "malformed"),
     ("v1-userRegistrationDetails-LIST-200", Described("GET", "/v1.0/reports/authenticationMethods/userRegistrationDetails", Some(200), &[]), ""),
-    ("v1-directoryAudits-LIST-200", Described("GET", "/v1.0/auditLogs/directoryAudits", Some(200), &[]), ""),
+    // It is about a group: of a user's passkeys it says nothing.
+    ("v1-directoryAudits-LIST-200", Answer(200, events), "0 events"),
     ("v1-sendMail-POST-request", Described("POST", "/v1.0/me/sendMail", None, &["/saveToSentItems: \"false\" is no \"boolean\""]), ""),
     ("v1-batch-POST-request", Described("POST", "/v1.0/$batch", None, &[]), ""),
-    ("v1-batch-POST-200", Described("POST", "/v1.0/$batch", Some(200), &[]), ""),
+    ("v1-batch-POST-200", Answer(200, batched), "malformed"),
+    // With our numbers: each read has the end that it had there.
+    ("v1-batch-POST-200", Changed(200, renumbered, batched), "malformed; forbidden: ; forbidden: Authorization_RequestDenied; not offered: Request_BadRequest; 1"),
     ("error-405-methodNotAllowed.captured", Answer(405, offer), "not offered: methodNotAllowed"),
     ("error-403-selfService.captured", Answer(403, offer), "forbidden: accessDenied"),
     ("error-shape-graph", Answer(400, offer), "refused: invalidRange"),
@@ -86,6 +89,52 @@ const SAMPLES: &[(&str, Use, &str)] = &[
     ("graph-401-claims-challenge.header", Own, ""),
     ("credential-id-encodings.captured", Own, ""),
 ];
+
+fn renumbered(body: &mut Value) {
+    for response in body["responses"].as_array_mut().unwrap() {
+        let number: usize = response["id"].as_str().unwrap().parse().unwrap();
+        response["id"] = (number - 1).to_string().into();
+    }
+}
+
+fn listed_strength(body: &mut Value) {
+    *body = json!({ "value": [body.take()] });
+}
+
+/// A strength that takes passkeys, of these models only.
+fn in_strength(body: &mut Value) {
+    let mut strength = sample("v1-authstrength-POST-201");
+    strength["allowedCombinations"] = json!(["fido2"]);
+    strength["combinationConfigurations"] = json!([body.take()]);
+    *body = json!({ "value": [strength] });
+}
+
+fn strengths(entra: &mut Entra) -> String {
+    let findings = entra.preflight(&somebody(), &MODEL).unwrap().findings;
+    findings.into_iter().find(|finding| finding.check == "policy/strengths").unwrap().sentence
+}
+
+fn pass(entra: &mut Entra) -> String {
+    let Ok(issued) = entra.issue_tap(&somebody(), &TapWish::default()) else { return "no pass".into() };
+    let (length, minutes) = (issued.pass.expose().len(), issued.tap.minutes.unwrap());
+    format!("{length} characters {minutes} minutes {}", issued.tap.reason.unwrap())
+}
+
+fn events(entra: &mut Entra) -> String {
+    format!("{} events", entra.passkey_events(&somebody(), &[]).unwrap().len())
+}
+
+fn batched(entra: &mut Entra) -> String {
+    let users: Vec<User> = (0..5).map(|_| somebody()).collect();
+    let lists = entra.methods_of(&users).map(|lists| {
+        lists
+            .into_iter()
+            .map(|list| list.map_or_else(|error| refusal(&error), |list| list.len().to_string()))
+            .collect::<Vec<_>>()
+            .join("; ")
+    });
+    lists.unwrap_or_else(|error| refusal(&error))
+}
 
 fn whole_challenge(body: &mut Value) {
     let challenge = &mut body["value"]["publicKey"]["challenge"];
