@@ -115,3 +115,23 @@ fn what_does_not_fit_is_said_before_anything_is_done() {
     desk(&place, &profile, &["enroll", "--submit", "letter.txt"]).failed("parcel/form", 2);
     desk(&place, &profile, &["enroll", "--submit", "p.age"]).failed("parcel/other-station", 2);
 }
+
+/// Without any server: the tenant of the rehearsal remembers what it promised.
+#[test]
+fn a_rehearsal_of_both_places() {
+    let place = Place::new();
+    let desk = |arguments: &[&str]| place.run(&[&["--simulate", "--ledger", "desk/ledger.db"], arguments].concat());
+    let lab = |arguments: &[&str]| place.run(&[&["--simulate", "--ledger", "lab/ledger.db"], arguments].concat());
+    let recipient = lab(&["pins", "recipient"]).done().out;
+    desk(&["enroll", "--prepare", ADELE, "--recipient", recipient.trim(), "--out", "prepared.age"]).done();
+    let made = lab(&["enroll", "--offline", "prepared.age", "--out", "results.age"]).done();
+    assert!(
+        made.talk.contains("not registered yet") && made.out.contains("to be registered before"),
+        "{}{}",
+        made.out,
+        made.talk
+    );
+    desk(&["enroll", "--submit", "results.age"]).done();
+    assert!(desk(&["passkeys", "list", ADELE]).done().out.contains("Training key"));
+    assert_eq!(place.judged(), 1);
+}

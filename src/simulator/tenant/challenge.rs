@@ -4,12 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
 
 /// Length of a captured challenge before its last encoding.
 const JWE_LENGTH: usize = 5198;
 
 /// A challenge that was handed out.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Challenge {
     pub(super) text: String,
     pub(super) user: String,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::simulator::tenant::challenge::Challenge;
 use crate::simulator::tenant::passkey::TrainingPasskey;
 
 const VERSION: u32 = 1;
@@ -20,16 +21,19 @@ pub(super) type Passkeys = BTreeMap<String, Vec<TrainingPasskey>>;
 struct Image {
     version: u32,
     passkeys: Passkeys,
+    #[serde(default)]
+    challenges: Vec<Challenge>,
 }
 
 #[derive(Serialize)]
 struct ImageOf<'a> {
     version: u32,
     passkeys: &'a Passkeys,
+    challenges: &'a [&'a Challenge],
 }
 
 /// What the file holds; `None` if there is no file yet.
-pub(super) fn read(path: &Path) -> io::Result<Option<Passkeys>> {
+pub(super) fn read(path: &Path) -> io::Result<Option<(Passkeys, Vec<Challenge>)>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -39,13 +43,17 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Passkeys>> {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: not the memory of a training tenant: {reason}", path.display()))
     };
     let image: Image = serde_json::from_slice(&bytes).map_err(|error| strange(error.to_string()))?;
-    if image.version == VERSION { Ok(Some(image.passkeys)) } else { Err(strange(format!("version {}", image.version))) }
+    if image.version == VERSION {
+        Ok(Some((image.passkeys, image.challenges)))
+    } else {
+        Err(strange(format!("version {}", image.version)))
+    }
 }
 
 /// Replaces what the file holds.
-pub(super) fn write(path: &Path, passkeys: &Passkeys) -> io::Result<()> {
+pub(super) fn write(path: &Path, passkeys: &Passkeys, challenges: &[&Challenge]) -> io::Result<()> {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
-    fs::write(&beside, serde_json::to_vec(&ImageOf { version: VERSION, passkeys })?)?;
+    fs::write(&beside, serde_json::to_vec(&ImageOf { version: VERSION, passkeys, challenges })?)?;
     fs::rename(&beside, path)
 }

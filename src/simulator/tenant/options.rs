@@ -14,7 +14,7 @@ use crate::simulator::tenant::script::TrainingUser;
 use crate::simulator::tenant::state::Tenant;
 
 /// Life of a challenge that nobody asked another life for, in minutes.
-const USUAL_MINUTES: i64 = 5;
+pub(super) const USUAL_MINUTES: i64 = 5;
 /// Bytes of a user handle after its mark.
 const HANDLE_BYTES: usize = 48;
 

@@ -164,7 +164,12 @@ impl Tenant {
         let minutes = options::minutes(call, beta, &request.query)?;
         self.require(PASSKEY_WRITE)?;
         check_user(&self.script, user)?;
-        Ok((200, options::draw(self, user, minutes)).into())
+        let offer = options::draw(self, user, minutes);
+        // One with a long life is there to be used by a later process.
+        if minutes > options::USUAL_MINUTES {
+            self.keep()?;
+        }
+        Ok((200, offer).into())
     }
 
     fn register(&mut self, request: &Request, user: &TrainingUser) -> Outcome {

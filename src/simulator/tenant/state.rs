@@ -83,7 +83,7 @@ impl Tenant {
         let now = clock.now();
         let kept = script.memory.as_deref().map(memory::read).transpose()?.flatten();
         let stock = || script.users.iter().map(|user| (user.id.clone(), TrainingPasskey::stock(user, now))).collect();
-        let passkeys = kept.unwrap_or_else(stock);
+        let (passkeys, challenges) = kept.unwrap_or_else(|| (stock(), Vec::new()));
         let faults = Faults::new(&script.faults);
         Ok(Self {
             script,
@@ -92,7 +92,7 @@ impl Tenant {
             judge,
             certificate,
             base,
-            challenges: Vec::new(),
+            challenges,
             passkeys,
             taps: BTreeMap::new(),
             mails: Vec::new(),
@@ -106,10 +106,12 @@ impl Tenant {
         })
     }
 
-    /// Writes the passkeys down, if the script says where.
+    /// Writes the passkeys and the challenges that live on down, if the script says where.
     pub(super) fn keep(&self) -> Result<(), Refusal> {
         let Some(path) = &self.script.memory else { return Ok(()) };
-        memory::write(path, &self.passkeys).map_err(|error| {
+        let now = self.clock.now();
+        let alive: Vec<&Challenge> = self.challenges.iter().filter(|challenge| challenge.expires > now).collect();
+        memory::write(path, &self.passkeys, &alive).map_err(|error| {
             log::warn!(target: "keywright::tenant", "{} cannot be written: {error}", path.display());
             Refusal::usual(500, None)
         })
