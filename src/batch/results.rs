@@ -1,13 +1,13 @@
 //! A results file: what was made without network, for the station that registers it. No PIN is ever in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Prepared, PreparedFile};
 use crate::enroll::{self, Made, Outbox, Use, use_of};
 use crate::handover::AgeSafe;
-use crate::handover::parcel::{ParcelError, Recipient, rewrite};
+use crate::handover::parcel::{ParcelError, Recipient, read, rewrite, seal};
 use crate::ledger::{Ledger, LedgerError};
 
 /// What such a file says it is.
@@ -50,15 +50,21 @@ impl Results {
 pub struct ResultsFile {
     path: PathBuf,
     registrar: Recipient,
+    maker: Recipient,
     content: Results,
 }
 
 impl ResultsFile {
-    /// Begins with what the ledger knows to be made already, and writes that.
+    /// Begins with what the ledger knows to be made already, and writes that. What this station wrote by the same prepared file
+    /// is replaced; nothing else is.
     ///
     /// # Errors
-    /// [`ParcelError`] if the file cannot be written; what the ledger says.
-    pub fn begin(path: PathBuf, prepared: &PreparedFile, ledger: &mut dyn Ledger) -> Result<Self, BeginError> {
+    /// [`ParcelError::Exists`] if something else is there, another [`ParcelError`] if the file cannot be written; what the ledger
+    /// says.
+    pub fn begin(path: PathBuf, prepared: &PreparedFile, safe: &AgeSafe, ledger: &mut dyn Ledger) -> Result<Self, BeginError> {
+        if path.exists() && !is_of(&path, prepared, safe) {
+            return Err(ParcelError::Exists(path).into());
+        }
         let mut users = Vec::new();
         for one in &prepared.users {
             let made = match use_of(ledger, &prepared.tenant, &one.user.id, &one.options.challenge)? {
@@ -69,14 +75,22 @@ impl ResultsFile {
             users.push(ResultOf { prepared: one.clone(), made });
         }
         let content = Results { kind: KIND.into(), tenant: prepared.tenant.clone(), users };
-        let file = Self { path, registrar: prepared.registrar.parse()?, content };
+        let file = Self { path, registrar: prepared.registrar.parse()?, maker: safe.recipient(), content };
         file.write()?;
         Ok(file)
     }
 
     fn write(&self) -> Result<(), ParcelError> {
-        rewrite(&self.path, &self.registrar.seal(&self.content)?)
+        rewrite(&self.path, &seal(&[&self.registrar, &self.maker], &self.content)?)
     }
+}
+
+/// Whether a file holds the results of the same prepared file. Its maker can read it too, for just that.
+fn is_of(path: &Path, prepared: &PreparedFile, safe: &AgeSafe) -> bool {
+    let there = read(path).and_then(|sealed| Results::open(safe, &sealed));
+    let stamps = |users: &[ResultOf]| users.iter().map(|one| one.prepared.stamp.clone()).collect::<Vec<_>>();
+    let expected: Vec<_> = prepared.users.iter().map(|one| one.stamp.clone()).collect();
+    there.is_ok_and(|there| there.tenant == prepared.tenant && stamps(&there.users) == expected)
 }
 
 impl Outbox for ResultsFile {

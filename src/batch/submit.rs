@@ -62,7 +62,9 @@ fn of_one(error: &EnrolError) -> bool {
     matches!(
         error,
         EnrolError::Tenant(IdentityError::UserUnknown(_) | IdentityError::Forbidden(_) | IdentityError::NotOffered(_))
-            | EnrolError::Register(RegisterError::Unknown(_))
+            | EnrolError::Register(RegisterError::Unknown(
+                IdentityError::Malformed(_) | IdentityError::Forbidden(_) | IdentityError::Refused(_)
+            ))
             | EnrolError::NotReadBack
     )
 }

@@ -84,7 +84,7 @@ fn prepare(station: &Station, args: &EnrollArgs, recipient: &str, out: &Path) ->
     let rows = done.users.iter().map(|one| vec![one.user.upn.clone(), one.expires.to_string()]).collect();
     let (mut blocks, mut check) = (refused(&done.refused), None);
     if !done.users.is_empty() {
-        let sealed = recipient.seal(&PreparedFile::new(&tenant, station.clock.now(), &safe, done.users))?;
+        let sealed = parcel::seal(&[&recipient], &PreparedFile::new(&tenant, station.clock.now(), &safe, done.users))?;
         parcel::write_new(out, &sealed)?;
         check = Some(check_value(&sealed));
         blocks.push(Block::Table { head: vec!["USER", "TO BE REGISTERED BEFORE"], rows });
@@ -103,11 +103,12 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
         several => return Err(CliError::SeveralUsers(several.len())),
     };
     let sealed = parcel::read(file)?;
-    let prepared = PreparedFile::open(&station.safe()?, &sealed)?;
+    let safe = station.safe()?;
+    let prepared = PreparedFile::open(&safe, &sealed)?;
     let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
     let order = order(station, String::new(), wishes);
     let mut ledger = journal(station)?;
-    let mut outbox = ResultsFile::begin(out.to_owned(), &prepared, &mut *ledger).map_err(|error| match error {
+    let mut outbox = ResultsFile::begin(out.to_owned(), &prepared, &safe, &mut *ledger).map_err(|error| match error {
         BeginError::Parcel(error) => CliError::from(error),
         BeginError::Ledger(error) => error.into(),
     })?;

@@ -10,7 +10,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use age::{Decryptor, x25519};
+use age::{Decryptor, Encryptor, x25519};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -55,18 +55,26 @@ impl From<x25519::Recipient> for Recipient {
     }
 }
 
-impl Recipient {
-    /// Seals a value, as JSON, for this station.
-    ///
-    /// # Errors
-    /// [`ParcelError::TooLong`], [`ParcelError::Seal`].
-    pub fn seal(&self, value: &impl Serialize) -> Result<Vec<u8>, ParcelError> {
-        let json = Zeroizing::new(serde_json::to_vec(value).map_err(|error| ParcelError::Seal(error.to_string()))?);
-        if json.len() > MOST {
-            return Err(ParcelError::TooLong);
-        }
-        age::encrypt(&self.0, &json).map_err(|error| ParcelError::Seal(error.to_string()))
+/// Seals a value, as JSON, for these stations.
+///
+/// # Errors
+/// [`ParcelError::TooLong`], [`ParcelError::Seal`].
+pub fn seal(stations: &[&Recipient], value: &impl Serialize) -> Result<Vec<u8>, ParcelError> {
+    let fault = |error: String| ParcelError::Seal(error);
+    let json = Zeroizing::new(serde_json::to_vec(value).map_err(|error| fault(error.to_string()))?);
+    if json.len() > MOST {
+        return Err(ParcelError::TooLong);
     }
+    let recipients = stations.iter().map(|station| -> &dyn age::Recipient { &station.0 });
+    let encryptor = Encryptor::with_recipients(recipients).map_err(|error| fault(error.to_string()))?;
+    let mut sealed = Vec::with_capacity(json.len());
+    let write = |sealed: &mut Vec<u8>| -> io::Result<()> {
+        let mut writer = encryptor.wrap_output(sealed)?;
+        writer.write_all(&json)?;
+        writer.finish().map(drop)
+    };
+    write(&mut sealed).map_err(|error| fault(error.to_string()))?;
+    Ok(sealed)
 }
 
 /// Opens what was sealed for this identity.
@@ -112,26 +120,14 @@ pub fn free(path: &Path) -> Result<(), ParcelError> {
 /// [`ParcelError::Exists`], [`ParcelError::File`].
 pub fn write_new(path: &Path, sealed: &[u8]) -> Result<(), ParcelError> {
     free(path)?;
-    put(path, sealed)
+    rewrite(path, sealed)
 }
 
 /// Writes a sealed file, whole, in the place of an older one. Durable when it returns.
 ///
 /// # Errors
-/// [`ParcelError::Exists`] if what is there is no sealed file; [`ParcelError::File`].
+/// [`ParcelError::File`].
 pub fn rewrite(path: &Path, sealed: &[u8]) -> Result<(), ParcelError> {
-    let mut head = [0; HEAD.len()];
-    match File::open(path) {
-        Ok(mut file) => match file.read_exact(&mut head) {
-            Ok(()) if head == HEAD => put(path, sealed),
-            _ => Err(ParcelError::Exists(path.to_owned())),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => put(path, sealed),
-        Err(error) => Err(ParcelError::File { path: path.to_owned(), reason: error.to_string() }),
-    }
-}
-
-fn put(path: &Path, sealed: &[u8]) -> Result<(), ParcelError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
