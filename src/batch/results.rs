@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Prepared, PreparedFile};
-use crate::enroll::{self, Made, Outbox, Use, use_of};
+use crate::enroll::{self, Made, Outbox, Use, use_among};
 use crate::handover::AgeSafe;
 use crate::handover::parcel::{ParcelError, Recipient, read, rewrite, seal};
 use crate::ledger::{Ledger, LedgerError};
@@ -65,9 +65,10 @@ impl ResultsFile {
         if path.exists() && !is_of(&path, prepared, safe) {
             return Err(ParcelError::Exists(path).into());
         }
+        let jobs = ledger.jobs(None)?;
         let mut users = Vec::new();
         for one in &prepared.users {
-            let made = match use_of(ledger, &prepared.tenant, &one.user.id, &one.options.challenge)? {
+            let made = match use_among(ledger, &jobs, &prepared.tenant, &one.user.id, &one.options.challenge)? {
                 Use::Made(made) => Some(*made),
                 Use::Open(job) => enroll::made_in(ledger, job)?,
                 Use::Free | Use::Spent(_) => None,

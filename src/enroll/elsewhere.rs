@@ -64,9 +64,18 @@ pub enum Submitted {
 /// # Errors
 /// [`LedgerError`].
 pub fn use_of(ledger: &mut dyn Ledger, tenant: &str, user: &str, challenge: &str) -> Result<Use, LedgerError> {
+    let jobs = ledger.jobs(None)?;
+    use_among(ledger, &jobs, tenant, user, challenge)
+}
+
+/// As [`use_of`], among jobs that were read already.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn use_among(ledger: &mut dyn Ledger, jobs: &[Job], tenant: &str, user: &str, challenge: &str) -> Result<Use, LedgerError> {
     let hash = challenge_hash(challenge);
     let mut found = Use::Free;
-    for job in ledger.jobs(None)? {
+    for job in jobs {
         if job.order.tenant != tenant || job.order.user_id != user || job.order.place == Place::Register {
             continue;
         }
@@ -79,7 +88,7 @@ pub fn use_of(ledger: &mut dyn Ledger, tenant: &str, user: &str, challenge: &str
             return Ok(Use::Open(job.id));
         }
         if asked {
-            found = made_by(ledger, &job)?.map_or(Use::Spent(job.id), |made| Use::Made(Box::new(made)));
+            found = made_by(ledger, job)?.map_or(Use::Spent(job.id), |made| Use::Made(Box::new(made)));
         }
     }
     Ok(found)

@@ -20,7 +20,7 @@ pub use abilities::Abilities;
 pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};
-pub use elsewhere::{Made, Outbox, Submitted, Use, made_by, made_in, use_of};
+pub use elsewhere::{Made, Outbox, Submitted, Use, made_by, made_in, use_among, use_of};
 pub use error::{ALL, EnrolError};
 pub use flow::{Enrolment, Order, PinWishes, ResetPolicy};
 pub use notice::{Notice, NoticeTemplate, TemplateError};

@@ -18,3 +18,4 @@ mod notices;
 mod passes;
 mod passkeys;
 mod station;
+mod two_places;
