@@ -45,7 +45,6 @@ impl Vault for SystemKeyring {
 }
 
 /// What went wrong, without what the error carries along: that may be the secret.
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn words(error: Error) -> String {
     match error {
         Error::BadEncoding(_) | Error::BadDataFormat(..) => "what it holds is damaged".into(),

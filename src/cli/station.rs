@@ -213,16 +213,13 @@ fn invited(invitation: &Invitation, opens_browser: bool) -> Event {
     }
 }
 
-/// Where refresh tokens are kept.
-#[cfg(feature = "keyring")]
+/// Where refresh tokens are kept: in the keyring of the system, or nowhere.
 fn vault() -> Option<Box<dyn Vault>> {
-    Some(Box::new(super::keyring::SystemKeyring))
-}
-
-/// Where refresh tokens are kept: nowhere.
-#[cfg(not(feature = "keyring"))]
-fn vault() -> Option<Box<dyn Vault>> {
-    None
+    #[cfg(feature = "keyring")]
+    let vault: Option<Box<dyn Vault>> = Some(Box::new(super::keyring::SystemKeyring));
+    #[cfg(not(feature = "keyring"))]
+    let vault = None;
+    vault
 }
 
 impl Drop for Station {
