@@ -91,14 +91,14 @@ fn named(user: &User, methods: &[Method], name: &str) -> Result<String, CliError
     }
 }
 
-/// Credentials that the ledger registered, or may have registered, for the user on the key with this serial number.
+/// Credentials that the ledger registered or gave away to be registered, or may have, for the user on the key with this serial number.
 fn credentials_of(ledger: &mut dyn Ledger, user: &User, serial: &str) -> Result<Vec<CredentialId>, LedgerError> {
     let mut credentials = Vec::new();
     for job in ledger.jobs(None)? {
         if job.order.user_id.eq_ignore_ascii_case(&user.id) && job.order.key.shown_serial() == Some(serial) {
             let posted = ledger.entries(job.id)?.into_iter().filter_map(|entry| match (entry.intent, entry.outcome) {
                 (Intent::Register { .. }, Some(Outcome::Failed { .. })) => None,
-                (Intent::Register { registration }, _) => Some(registration.credential_id),
+                (Intent::Register { registration } | Intent::Deposit { registration }, _) => Some(registration.credential_id),
                 _ => None,
             });
             credentials.extend(posted);
