@@ -126,3 +126,28 @@ impl PacketPipe for HidPipe {
 fn is_interruption(error: &HidError) -> bool {
     matches!(error, HidError::IoError { error } if error.kind() == ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_looks_and_finds_fido_devices_only() {
+        let mut driver = Driver::default();
+        assert_eq!(driver.nodes(), None);
+        for look in 0..2 {
+            let found = driver.devices().unwrap();
+            assert!(found.iter().all(|link| link.kind == LinkKind::Usb && !link.path.is_empty()), "{look}: {found:?}");
+        }
+        let mut nowhere = Link {
+            kind: LinkKind::Usb,
+            path: "/dev/no-such-node".into(),
+            vendor_id: None,
+            product_id: None,
+            product: None,
+            usb_serial: None,
+            port: None,
+        };
+        assert!(driver.open(&mut nowhere).is_err());
+    }
+}

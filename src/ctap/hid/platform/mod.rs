@@ -10,7 +10,8 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(super) use linux::Driver;
 
-#[cfg(not(target_os = "linux"))]
+// Built for the tests everywhere, so that what macOS and Windows use does not rot where nobody uses it.
+#[cfg(any(not(target_os = "linux"), test))]
 mod library;
 #[cfg(not(target_os = "linux"))]
 pub(super) use library::Driver;
@@ -22,5 +23,5 @@ use macos as system;
 
 #[cfg(any(target_os = "windows", test))]
 mod windows;
-#[cfg(target_os = "windows")]
+#[cfg(any(target_os = "windows", all(target_os = "linux", test)))]
 use windows as system;

@@ -1,11 +1,9 @@
 //! Windows: device interface paths. Only an elevated process may talk to a FIDO device.
 
-#[cfg(windows)]
 use hidapi::{HidDevice, HidError};
 
 use crate::ctap::LinkError;
 
-#[cfg(windows)]
 pub(super) fn open_port(_device: &HidDevice) -> Option<String> {
     None
 }
@@ -17,13 +15,11 @@ pub(super) fn port(path: &str) -> Option<String> {
     (!instance.is_empty()).then(|| instance.to_lowercase())
 }
 
-#[cfg(windows)]
 pub(super) fn refusal(path: &str, error: &HidError) -> LinkError {
     reason(path, &error.to_string()).unwrap_or_else(|| LinkError::System(error.to_string()))
 }
 
 /// The driver opens a device that it may not talk to without any rights, so that the refusal may come with the first report.
-#[cfg(windows)]
 pub(super) fn loss(path: &str, error: &HidError) -> LinkError {
     match reason(path, &error.to_string()) {
         Some(denied @ LinkError::NotElevated(_)) => denied,
