@@ -36,6 +36,7 @@ fn keys_are_listed_with_what_tells_them_apart() {
     }
 }
 
+/// `keys list` looks for keys and asks each what it is: what `fido2-token -L` and then `-I` tell. It must not take longer than the two.
 #[test]
 #[ignore = "for the virtual machine"]
 fn how_long_a_list_takes_here_and_with_libfido2() {
@@ -43,23 +44,28 @@ fn how_long_a_list_takes_here_and_with_libfido2() {
     let mut key = UsbKey::on_uhid("speed", Model::STANDARD, 8);
     key.plug();
     settle();
-    // Both as they are, without the detour by which another user's program is started.
+    // As they are, without the detour by which another user's program is started, and in turn, so that whatever else the machine does
+    // meets all of them.
     let program = Program::new();
-    let ours = median(|| assert_eq!(program.run(&["keys", "list"], |_| {}).code, Some(0)));
-    let theirs = median(|| drop(output_of("fido2-token", &["-L"], "")));
-    let described = median(|| drop(output_of("fido2-token", &["-I", key.node().to_str().unwrap()], "")));
-    // `-L` only looks at sysfs; `keys list` asks the key as `-I` does.
-    println!("median of 7 here: keys list {ours:?}, fido2-token -L {theirs:?}, -I {described:?}");
+    let node = key.node().to_str().unwrap();
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        times[0].push(time(|| assert_eq!(program.run(&["keys", "list"], |_| {}).code, Some(0))));
+        times[1].push(time(|| drop(output_of("fido2-token", &["-L"], ""))));
+        times[2].push(time(|| drop(output_of("fido2-token", &["-I", node], ""))));
+    }
+    for (name, times) in ["keys list", "fido2-token -L", "fido2-token -I"].iter().zip(&mut times) {
+        times.sort();
+        println!("{name}: {:?} at best, {:?} in the middle of {ROUNDS}", times[0], times[ROUNDS / 2]);
+    }
+    let [ours, looked, asked] = times.map(|times| times[ROUNDS / 2]);
+    assert!(ours <= looked + asked, "{ours:?}, but {looked:?} and {asked:?}");
 }
 
-fn median(mut act: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..7)
-        .map(|_| {
-            let begin = Instant::now();
-            act();
-            begin.elapsed()
-        })
-        .collect();
-    times.sort();
-    times[3]
+const ROUNDS: usize = 15;
+
+fn time(act: impl FnOnce()) -> Duration {
+    let begin = Instant::now();
+    act();
+    begin.elapsed()
 }
