@@ -17,7 +17,7 @@ pub(super) const INVALID_COMMAND: u8 = 0x01;
 const INVALID_LENGTH: u8 = 0x03;
 const INVALID_SEQUENCE: u8 = 0x04;
 const MESSAGE_TIMEOUT: u8 = 0x05;
-const CHANNEL_BUSY: u8 = 0x06;
+pub(super) const CHANNEL_BUSY: u8 = 0x06;
 const INVALID_CHANNEL: u8 = 0x0B;
 
 const BROADCAST: u32 = 0xFFFF_FFFF;

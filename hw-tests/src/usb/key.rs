@@ -15,7 +15,7 @@ use keywright::simulator::key::{Blueprint, Desk, IdleHands, Model, TrainingBus, 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::framing::{Act, CBOR, ERROR, Framing, INVALID_COMMAND, WINK};
+use super::framing::{Act, CBOR, CHANNEL_BUSY, ERROR, Framing, INVALID_COMMAND, WINK};
 use super::gadget::Gadget;
 use super::reports::{Input, Report, Reports};
 use super::socket::Socket;
@@ -161,7 +161,8 @@ impl UsbKey {
         self.seen.winks.load(Ordering::SeqCst)
     }
 
-    /// How often it refused a packet: of a channel that it did not give, out of sequence, or in the middle of something else.
+    /// How often it refused a packet: of a channel that it did not give, or out of sequence. That it is busy, which it tells whoever else
+    /// asks while it works, is not counted.
     pub fn refusals(&self) -> u32 {
         self.seen.refusals.load(Ordering::SeqCst)
     }
@@ -378,7 +379,7 @@ impl Face {
             if number > 0 {
                 thread::sleep(Duration::from_millis(1));
             }
-            if report[4] == ERROR | 0x80 {
+            if report[4] == ERROR | 0x80 && report[7] != CHANNEL_BUSY {
                 self.seen.refusals.fetch_add(1, Ordering::SeqCst);
             }
             self.reports.write(report)?;

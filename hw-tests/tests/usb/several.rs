@@ -26,7 +26,8 @@ fn two_users() -> Script {
     script
 }
 
-/// Two processes on one ledger and one safe, which both of them make, two used keys of one model that tells no serial number.
+/// Two processes on one ledger and one safe, which both of them make, two used keys of one model that tells no serial number. While one
+/// waits for its key to come back it may look at the other's, which could be its own in another port, and finds it busy or a stranger.
 #[test]
 #[ignore = "for the virtual machine"]
 fn two_keys_are_enrolled_at_once() {
