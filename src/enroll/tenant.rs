@@ -1,7 +1,5 @@
 //! The stages that change the tenant: register and ask back, undo what was refused, hand over.
 
-use std::time::Duration;
-
 use super::EnrolError;
 use super::flow::{Enrolment, Finished, Order, Stage, Then, Work};
 use super::outcome::outcome_of;
@@ -9,7 +7,7 @@ use super::progress::{Phase, Progress};
 use super::replug::is_blank;
 use super::resume::Found;
 use crate::ctap::{KeyIdentity, LinkError, Look, Pinned, Sameness};
-use crate::identity::{IdentityError, KeyModel, Method, Preflight, RegisterError, Registration, User};
+use crate::identity::{IdentityError, KeyModel, LOOK_STEP, LOOKS, Method, Preflight, RegisterError, Registration, User};
 use crate::ledger::{Intent, JobId, JobState, Outcome, Place};
 use crate::secret::Pin;
 use crate::ui::{Answer, Event, Question, Step, Summary};
@@ -17,10 +15,6 @@ use crate::webauthn::{AttestationObject, CredentialId};
 
 /// POSTs of one registration, the ones whose outcome was unknown and found missing included.
 const POSTS: u8 = 2;
-/// The directory lists a new passkey with some delay: ask this often …
-const LOOKS: u8 = 4;
-/// … with this between.
-const LOOK_STEP: Duration = Duration::from_secs(2);
 const REMOVE_IT: &str = "no key has it any more: remove it with `keywright passkeys remove`";
 
 impl Enrolment<'_> {

@@ -19,6 +19,11 @@ pub use message::{Message, SendError};
 pub use passkey_name::{passkey_name, passkey_name_of};
 pub use sign_in::{SignInRefusal, SignInTrouble};
 
+/// The directory lists a new passkey with some delay: ask this often …
+pub const LOOKS: u8 = 4;
+/// … with this between.
+pub const LOOK_STEP: Duration = Duration::from_secs(2);
+
 /// A user of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

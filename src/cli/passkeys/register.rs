@@ -1,7 +1,5 @@
 //! `passkeys register`: a passkey that was made elsewhere, checked by our own rules and posted once.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -13,7 +11,8 @@ use super::{RegisterArgs, title};
 use crate::enroll::EnrolError;
 use crate::identity::entra::Entra;
 use crate::identity::{
-    Finding, IdentityError, IdentityProvider as _, KeyModel, Method, RegisterError, Registration, User, Verdict, passkey_name,
+    Finding, IdentityError, IdentityProvider as _, KeyModel, LOOK_STEP, LOOKS, Method, RegisterError, Registration, User,
+    Verdict, passkey_name,
 };
 use crate::ui::{Answer, Block, Event, Question, Sheet};
 use crate::webauthn::{
@@ -22,10 +21,6 @@ use crate::webauthn::{
 
 /// Algorithms that Entra ID asks for: ES256 and RS256.
 const ALGORITHMS: [i64; 2] = [-7, -257];
-/// The directory lists a new passkey with some delay: ask this often …
-const LOOKS: u8 = 4;
-/// … with this between.
-const LOOK_STEP: Duration = Duration::from_secs(2);
 
 /// Registers the passkey of a file.
 pub(super) fn run(station: &Station, args: &RegisterArgs) -> Result<(), CliError> {

@@ -6,9 +6,8 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use hidapi::{DeviceInfo, HidApi, HidDevice, HidError};
-use zeroize::Zeroizing;
 
-use super::system;
+use super::{system, with_id};
 use crate::ctap::hid::descriptor::{FIDO_USAGE_PAGE, output_size};
 use crate::ctap::hid::device::printable;
 use crate::ctap::hid::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
@@ -98,10 +97,7 @@ impl PacketPipe for HidPipe {
     }
 
     fn write_packet(&mut self, packet: &[u8]) -> Result<(), LinkError> {
-        // FIDO reports have no id; hidapi wants its place in front all the same.
-        let mut report = Zeroizing::new(Vec::with_capacity(packet.len().saturating_add(1)));
-        report.push(0);
-        report.extend_from_slice(packet);
+        let report = with_id(packet);
         match self.device.write(&report) {
             Err(error) if is_interruption(&error) => self.device.write(&report),
             other => other,

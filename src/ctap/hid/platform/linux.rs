@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
+use super::with_id;
 use crate::ctap::hid::descriptor::{is_fido, output_size};
 use crate::ctap::hid::device::printable;
 use crate::ctap::hid::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
@@ -142,10 +142,7 @@ impl PacketPipe for HidrawPipe {
     }
 
     fn write_packet(&mut self, packet: &[u8]) -> Result<(), LinkError> {
-        // FIDO reports have no id; the kernel wants its place in front all the same.
-        let mut report = Zeroizing::new(Vec::with_capacity(packet.len().saturating_add(1)));
-        report.push(0);
-        report.extend_from_slice(packet);
+        let report = with_id(packet);
         // One write is one report; it is repeated only if a signal came in between (Ctrl-C).
         self.file.write_all(&report).map_err(|error| self.lost(&error))
     }

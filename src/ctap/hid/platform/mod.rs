@@ -5,6 +5,8 @@
 //! - `devices()`: the FIDO devices;
 //! - `open(link)`: the device as a pipe; adds the physical port to the link if only an open device tells it.
 
+use zeroize::Zeroizing;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -25,3 +27,11 @@ use macos as system;
 mod windows;
 #[cfg(any(target_os = "windows", all(target_os = "linux", test)))]
 use windows as system;
+
+/// A packet as every system takes it. FIDO reports have no id, but its place goes in front all the same.
+fn with_id(packet: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut report = Zeroizing::new(Vec::with_capacity(packet.len().saturating_add(1)));
+    report.push(0);
+    report.extend_from_slice(packet);
+    report
+}
