@@ -1,6 +1,7 @@
 //! `enroll` and `resume`: settings become an order, and the heart carries it out.
 
 use std::env;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::rehearsal;
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::batch::PreparedTenant;
-use crate::enroll::{Enrolment, Order, Outbox, PinWishes, ResetPolicy, Submitted};
+use crate::enroll::{Enrolment, Order, Outbox, PinWishes, ResetPolicy, Screen, Submitted};
 use crate::handover::pin::Alphabet;
 use crate::identity::IdentityProvider;
 use crate::ledger::{JobId, JobState, Ledger, Place};
@@ -129,7 +130,9 @@ pub(super) fn with<T>(
     let desk = station.desk(bus.as_mut());
     // Borrowed anew, since an option of a reference does not shorten by itself.
     let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
-    act(&mut Enrolment { desk, provider, ledger, safe: &safe, tenant, operator: operator(), outbox })
+    let mut handing = Screen::new(Arc::clone(&desk.ui));
+    let operator = operator();
+    act(&mut Enrolment { desk, provider, ledger, safe: &safe, tenant, operator, outbox, handing: &mut handing })
 }
 
 /// The ledger; in a rehearsal with the fault that was asked for.

@@ -46,6 +46,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
         Intent::Withdraw { .. } => "removing an unused passkey from the tenant",
         Intent::Notice { .. } => "sending the message to the user",
         Intent::HandOver { .. } => "handing the PIN over",
+        Intent::Confirm { .. } => "confirming the hand-over",
     };
     Ok(if entry.outcome.is_some() { format!("{step}, ended") } else { format!("{step}, not known how it ended") })
 }

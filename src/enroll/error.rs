@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::handing::NotDelivered;
 use crate::advice::{Advice, Advised};
 use crate::ctap::{CtapError, LinkError, Rung, Status};
 use crate::handover::pin::{PinRuleError, SafeError};
@@ -137,6 +138,9 @@ pub enum EnrolError {
     /// Where the PIN should have appeared, nothing could be written.
     #[error("the PIN could not be shown: {0}")]
     NotShown(String),
+    /// The way that was chosen failed.
+    #[error(transparent)]
+    NotDelivered(#[from] NotDelivered),
     /// The PIN was shown, but nobody confirmed that it reached its user.
     #[error("the PIN was not handed over")]
     NotHandedOver,
@@ -238,6 +242,7 @@ impl Advised for EnrolError {
             Self::Results(_) => &RESULTS,
             Self::NotReadBack => &NOT_READ_BACK,
             Self::NotShown(_) => &NOT_SHOWN,
+            Self::NotDelivered(error) => error.advice(),
             Self::NotHandedOver => &NOT_HANDED_OVER,
         }
     }

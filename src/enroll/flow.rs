@@ -8,6 +8,7 @@ use super::consent::EraseConsent;
 use super::desk::Desk;
 use super::elsewhere::Outbox;
 use super::error::EnrolError;
+use super::handing::HandOver;
 use super::notice::Notice;
 use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
@@ -79,6 +80,8 @@ pub struct Enrolment<'a> {
     pub operator: String,
     /// Where registrations go that another station will post; `None` where they are posted from here.
     pub outbox: Option<&'a mut dyn Outbox>,
+    /// The way a PIN goes to its user.
+    pub handing: &'a mut dyn HandOver,
 }
 
 impl fmt::Debug for Enrolment<'_> {
@@ -162,6 +165,7 @@ impl Enrolment<'_> {
 
     pub(super) fn start(&mut self, user: User, order: &Order) -> Result<Summary, EnrolError> {
         self.begins(Step::Preflight);
+        self.handing.check(&user)?;
         let key = self.desk.find_key()?;
         let (work, stage) = self.preflight(key, user, order)?;
         self.drive(&work, order, stage)

@@ -255,6 +255,7 @@ mod tests {
             pin_change_forced: true,
             second_copy: false,
             notice: None,
+            hand_over: None,
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Progress {
     pub(super) forced: bool,
     /// How often the PIN was shown before.
     pub(super) copies: usize,
+    /// The PIN was handed over, and that needs no word of anybody any more.
+    pub(super) confirmed: bool,
     /// Passkeys that were sent, and of which nobody knows whether the tenant took them.
     pub(super) strays: Vec<CredentialId>,
 }
@@ -54,7 +56,8 @@ pub(super) struct Progress {
 impl Progress {
     /// Folds a journal, oldest entry first.
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let start = Self { phase: Phase::Untouched, pins: Vec::new(), forced: false, copies: 0, strays: Vec::new() };
+        let start =
+            Self { phase: Phase::Untouched, pins: Vec::new(), forced: false, copies: 0, confirmed: false, strays: Vec::new() };
         entries.iter().fold(start, Self::step)
     }
 
@@ -77,9 +80,17 @@ impl Progress {
             }
             _ => {}
         }
+        if matches!(entry.intent, Intent::Erase { .. } | Intent::SetPin { .. } | Intent::ReplacePin { .. }) {
+            // What was handed over is not the PIN any more, or may not be.
+            self.confirmed = false;
+        }
         match &entry.intent {
             Intent::Withdraw { .. } | Intent::Notice { .. } => {}
-            Intent::HandOver { .. } => self.copies = self.copies.saturating_add(1),
+            Intent::HandOver { .. } => {
+                self.copies = self.copies.saturating_add(1);
+                self.confirmed |= matches!(entry.outcome, Some(Outcome::Delivered { confirmed: true, .. }));
+            }
+            Intent::Confirm { .. } => self.confirmed |= !unsure && !failed,
             _ if failed => {}
             Intent::Erase { .. } if unsure => self.phase = Phase::EraseUnsure,
             Intent::Erase { .. } => {
@@ -233,6 +244,29 @@ mod tests {
                 let progress = phase_of(&rows);
                 assert_eq!((&progress.phase, &progress.pins), (&phase, &pins), "in {length}");
             }
+        }
+    }
+
+    #[test]
+    fn a_hand_over_is_done_again_until_it_is_confirmed() {
+        type Row = (Intent, Option<Outcome>);
+        let put = |confirmed| Some(Outcome::Delivered { file: None, confirmed });
+        let hand = || Intent::HandOver { means: "letter".into() };
+        let confirm = || Intent::Confirm { operator: "o".into() };
+        let rows: [(&[Row], usize, bool); 9] = [
+            (&[(hand(), None)], 1, false),
+            (&[(hand(), Some(failed()))], 1, false),
+            (&[(hand(), Some(Outcome::Done))], 1, false),
+            (&[(hand(), put(false))], 1, false),
+            (&[(hand(), None), (hand(), put(true))], 2, true),
+            (&[(hand(), put(false)), (confirm(), Some(Outcome::Done))], 1, true),
+            (&[(hand(), put(false)), (confirm(), None)], 1, false),
+            (&[(hand(), put(true)), (Intent::SetPin { draw: 1 }, None)], 1, false),
+            (&[(hand(), put(true)), (Intent::ReplacePin { draw: 1 }, None)], 1, false),
+        ];
+        for (rows, copies, confirmed) in rows {
+            let progress = phase_of(rows);
+            assert_eq!((progress.copies, progress.confirmed), (copies, confirmed), "{rows:?}");
         }
     }
 

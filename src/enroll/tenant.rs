@@ -6,11 +6,11 @@ use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
 use super::replug::is_blank;
 use super::resume::Found;
-use crate::ctap::{KeyIdentity, LinkError, Look, Pinned, Sameness};
+use crate::ctap::{KeyIdentity, Look, Pinned, Sameness};
 use crate::identity::{IdentityError, KeyModel, LOOK_STEP, LOOKS, Method, Preflight, RegisterError, Registration, User};
-use crate::ledger::{Intent, JobId, JobState, Outcome, Place};
+use crate::ledger::{Intent, JobId, Outcome, Place};
 use crate::secret::Pin;
-use crate::ui::{Answer, Event, Question, Step, Summary};
+use crate::ui::{Step, Summary};
 use crate::webauthn::{AttestationObject, CredentialId};
 
 /// POSTs of one registration, the ones whose outcome was unknown and found missing included.
@@ -178,7 +178,7 @@ impl Enrolment<'_> {
         }
     }
 
-    /// Reads the passkey back, sends the message that was asked for, shows the PIN, and destroys its sealed copy once it has
+    /// Reads the passkey back, sends the message that was asked for, hands the PIN over, and destroys its sealed copy once it has
     /// reached its user.
     pub(super) fn hand_over(
         &mut self,
@@ -211,27 +211,13 @@ impl Enrolment<'_> {
             pin_change_forced: progress.forced,
             second_copy: progress.copies > 0,
             notice: None,
+            hand_over: None,
         };
         // Who is told that the key is registered can use it; of what another station will register nobody knows.
         if summary.method_id.is_some() {
             summary.notice = self.notify(work, order, &summary, &pin);
         }
-        let ticket = self.ledger.before(work.id, &Intent::HandOver { means: "screen".into() }, None)?;
-        if let Err(error) = self.desk.ui.hand_over(&summary, &pin) {
-            return Err(self.record_failure(ticket, EnrolError::NotShown(error.to_string())));
-        }
-        let answer = self.desk.ui.ask(&Question::HandedOver);
-        // Who stops at this question has not said yes.
-        if self.desk.cancel.requested() {
-            return Err(self.record_failure(ticket, LinkError::Cancelled.into()));
-        }
-        if answer == Some(Answer::No) {
-            return Err(self.record_failure(ticket, EnrolError::NotHandedOver));
-        }
-        self.ledger.after(ticket, &Outcome::Done)?;
-        self.ledger.close(work.id, JobState::Done)?;
-        self.desk.tell(&Event::KeyIdle);
-        Ok(summary)
+        self.hand(work.id, &work.user, summary, &pin)
     }
 
     /// Before a job is closed: what it sent without ever hearing of it must not stay in the tenant.

@@ -153,8 +153,13 @@ pub enum Intent {
     },
     /// The PIN will be shown, printed or sealed for somebody.
     HandOver {
-        /// How (`screen`).
+        /// How (`screen`, `letter`, `sealed`, `clear`).
         means: String,
+    },
+    /// Somebody said that the PIN has reached its user.
+    Confirm {
+        /// Who.
+        operator: String,
     },
 }
 
@@ -185,6 +190,13 @@ pub enum Outcome {
     Registered {
         /// Its id there.
         method: String,
+    },
+    /// The PIN went somewhere else than onto the screen.
+    Delivered {
+        /// What is known of the place, such as a file's name; neither a PIN nor a user.
+        file: Option<String>,
+        /// Nobody has to say any more that it has reached its user.
+        confirmed: bool,
     },
     /// It did not happen, and nothing changed.
     Failed {

@@ -47,7 +47,8 @@ enum Body<'a, T: Serialize> {
 struct Handed<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
-    temporary_pin: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporary_pin: Option<&'a str>,
     pin_must_be_changed: bool,
 }
 
@@ -79,6 +80,12 @@ fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
     text
 }
 
+fn handed(summary: &Summary, pin: Option<&Pin>) -> io::Result<()> {
+    let temporary_pin = pin.map(Pin::expose);
+    let handed = Handed { summary, temporary_pin, pin_must_be_changed: summary.pin_change_forced };
+    result_that_counts(&line(Body::Result { result: handed }))
+}
+
 impl Ui for JsonLines {
     fn tell(&self, event: &Event) {
         let waits = matches!(event, Event::KeyWaits { .. });
@@ -94,8 +101,11 @@ impl Ui for JsonLines {
     }
 
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
-        let handed = Handed { summary, temporary_pin: pin.expose(), pin_must_be_changed: summary.pin_change_forced };
-        result_that_counts(&line(Body::Result { result: handed }))
+        handed(summary, Some(pin))
+    }
+
+    fn finish(&self, summary: &Summary) -> io::Result<()> {
+        handed(summary, None)
     }
 }
 
@@ -192,8 +202,9 @@ mod tests {
             pin_change_forced: true,
             second_copy: false,
             notice: None,
+            hand_over: None,
         };
-        let handed = Handed { summary: &summary, temporary_pin: "48213930", pin_must_be_changed: true };
+        let handed = Handed { summary: &summary, temporary_pin: Some("48213930"), pin_must_be_changed: true };
         let value = read(&line(Body::Result { result: handed }));
         assert_eq!(value.pointer("/result/temporaryPin"), Some(&json!("48213930")));
         assert_eq!(value.pointer("/result/upn"), Some(&json!("adele@contoso.example")));

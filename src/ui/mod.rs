@@ -294,6 +294,24 @@ pub struct Summary {
     /// What became of the message to the user, if one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<Notified>,
+    /// Where the PIN went, if not onto the screen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandedBy>,
+}
+
+/// A hand-over on another way than the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandedBy {
+    /// The job.
+    pub job: i64,
+    /// `letter`, `sealed` or `clear`.
+    pub means: &'static str,
+    /// The file that holds it now, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The sealed copy in the ledger is destroyed; otherwise somebody still has to say that the PIN has reached its user.
+    pub confirmed: bool,
 }
 
 /// What became of a message to a user.
@@ -321,4 +339,10 @@ pub trait Ui: Send + Sync {
     /// # Errors
     /// If it could not be written where it belongs: the PIN was not shown then, and its sealed copy has to stay.
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()>;
+
+    /// Shows a finished enrolment whose PIN went another way.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    fn finish(&self, summary: &Summary) -> io::Result<()>;
 }

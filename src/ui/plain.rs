@@ -48,6 +48,10 @@ impl Ui for Plain {
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
         hand_over(summary, pin)
     }
+
+    fn finish(&self, summary: &Summary) -> io::Result<()> {
+        finish(summary)
+    }
 }
 
 impl Face for Plain {
@@ -78,6 +82,16 @@ pub(super) fn hand_over(summary: &Summary, pin: &Pin) -> io::Result<()> {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     result_that_counts(&Sheet { object: serde_json::Value::Null, blocks: vec![Block::Fields(fields)] }.text())?;
     secret_line("temporary PIN", width, pin.expose())?;
+    for note in pin_note(summary) {
+        talk(&format!("{note}\n"));
+    }
+    Ok(())
+}
+
+/// Writes the result of an enrolment whose PIN went another way.
+pub(super) fn finish(summary: &Summary) -> io::Result<()> {
+    let fields = Block::Fields(summary_fields(summary));
+    result_that_counts(&Sheet { object: serde_json::Value::Null, blocks: vec![fields] }.text())?;
     for note in pin_note(summary) {
         talk(&format!("{note}\n"));
     }

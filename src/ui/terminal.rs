@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::ctap::{Cancel, Wait};
 use crate::secret::Pin;
 
-use super::plain::{complaint, hand_over, reveal};
+use super::plain::{complaint, finish, hand_over, reveal};
 use super::prompt::Keyboard;
 use super::streams::{result, talk};
 use super::words::{Tone, say};
@@ -147,6 +147,15 @@ impl Ui for Terminal {
         drop(stage);
         talk("\n");
         hand_over(summary, pin)
+    }
+
+    fn finish(&self, summary: &Summary) -> io::Result<()> {
+        let mut stage = self.stage();
+        stage.clear();
+        stage.underneath = None;
+        drop(stage);
+        talk("\n");
+        finish(summary)
     }
 }
 

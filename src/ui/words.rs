@@ -4,7 +4,7 @@ use crate::ctap::Wait;
 use crate::identity::{Finding, Verdict};
 
 use super::streams::harmless;
-use super::{Event, Step, Summary};
+use super::{Event, HandedBy, Step, Summary};
 
 /// How a sentence is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +131,22 @@ pub(super) fn summary_fields(summary: &Summary) -> Vec<(String, String)> {
         ("passkey id", summary.method_id.clone()),
         ("to be registered before", summary.register_before.map(|end| end.to_string())),
         ("PIN change forced", Some(forced.into())),
+        ("temporary PIN", summary.hand_over.as_ref().map(whereabouts)),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Where a PIN is that is not on the screen.
+fn whereabouts(handed: &HandedBy) -> String {
+    let means = match handed.means {
+        "letter" => "in a letter",
+        "sealed" => "sealed for its recipients",
+        "clear" => "in clear",
+        other => other,
+    };
+    let file = handed.file.as_ref().map(|file| format!(", {file}")).unwrap_or_default();
+    let held = if handed.confirmed { String::new() } else { format!(", job {} waits to be confirmed", handed.job) };
+    format!("{means}{file}{held}")
 }
 
 /// What the person who hands the key over has to know about the PIN.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keywright::clock::{SharedClock, SystemClock};
 use keywright::ctap::Cancel;
-use keywright::enroll::{Desk, Enrolment, Order, Selector};
+use keywright::enroll::{Desk, Enrolment, Order, Screen, Selector};
 use keywright::handover::AgeSafe;
 use keywright::identity::entra::{Entra, Profile, Tools};
 use keywright::ledger::sqlite::SqliteLedger;
@@ -47,6 +47,7 @@ impl Shop {
             selector: Some(Selector::Named(PORTS[place].into())),
             attended: false,
         };
+        let mut handing = Screen::new(Arc::<ScriptedFace>::clone(face));
         let mut enrolment = Enrolment {
             desk,
             provider: &mut provider,
@@ -55,6 +56,7 @@ impl Shop {
             tenant: "contoso.example".into(),
             operator: "test".into(),
             outbox: None,
+            handing: &mut handing,
         };
         enrolment.run(&Order { user: USERS[place].into(), erase_agreed: true, ..Order::default() }).unwrap()
     }

@@ -16,6 +16,8 @@ pub struct ScriptedFace {
     pub events: Mutex<Vec<String>>,
     pub questions: Mutex<Vec<String>>,
     pub handed: Mutex<Vec<(Summary, String)>>,
+    /// Enrolments whose PIN went another way.
+    pub finished: Mutex<Vec<Summary>>,
     /// Nothing can be handed over: the reader has gone away.
     pub mute: AtomicBool,
 }
@@ -89,6 +91,11 @@ impl Ui for ScriptedFace {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.handed.lock().unwrap().push((summary.clone(), pin.expose().to_owned()));
+        Ok(())
+    }
+
+    fn finish(&self, summary: &Summary) -> io::Result<()> {
+        self.finished.lock().unwrap().push(summary.clone());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keywright::clock::{ManualClock, SharedClock};
 use keywright::ctap::Cancel;
-use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, Order, Outbox};
+use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, Order, Outbox, Screen};
 use keywright::handover::AgeSafe;
 use keywright::identity::IdentityProvider;
 use keywright::identity::entra::{Entra, Profile, Tools};
@@ -165,7 +165,8 @@ impl World {
         };
         let (tenant, operator) = ("contoso.example".into(), "test".into());
         let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
-        act(&mut Enrolment { desk, provider, ledger, safe, tenant, operator, outbox })
+        let mut screen = Screen::new(face.clone());
+        act(&mut Enrolment { desk, provider, ledger, safe, tenant, operator, outbox, handing: &mut screen })
     }
 
     /// Ids of Adele's passkeys in the tenant.
