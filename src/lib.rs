@@ -17,6 +17,8 @@ pub mod identity;
 pub mod ledger;
 pub mod metadata;
 pub mod secret;
+#[cfg(test)]
+mod shape;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod ui;

@@ -18,6 +18,7 @@ pub use submit::{Submission, submit_all};
 
 /// Somebody for whom it was not done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Refusal {
     /// User principal name, or what the roster says.
     pub upn: String,

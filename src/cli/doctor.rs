@@ -1,8 +1,7 @@
 //! `doctor`: everything that could stop you, checked and explained.
 
-use serde_json::json;
-
 use super::CliError;
+use super::results::Checkup;
 use super::station::Station;
 use crate::advice::{Advised, Exit};
 use crate::ctap::{CtapError, LinkError, LinkKind};
@@ -23,7 +22,7 @@ pub(super) fn run(station: &Station) -> Exit {
         Err(error) => of_error("safe", Verdict::Fail, &error),
     });
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-    station.face.show(&Sheet::new(&json!({ "checks": findings, "ok": !failed }), vec![table(&findings)]));
+    station.face.show(&Sheet::new(&Checkup { checks: &findings, ok: !failed }, vec![table(&findings)]));
     if failed { Exit::Failed } else { Exit::Done }
 }
 

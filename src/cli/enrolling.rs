@@ -3,12 +3,11 @@
 use std::env;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::CliError;
 use super::args::{EnrollArgs, PinAlphabet, ResetWhen};
 #[cfg(feature = "simulator")]
 use super::rehearsal;
+use super::results::{JobDone, JobEnded, JobList};
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::batch::PreparedTenant;
@@ -39,7 +38,7 @@ pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
         None => with_enrolment(station, |enrolment| Ok(enrolment.abandon(JobId(job))?))?,
     }
     let line = format!("Job {job} is ended and its PIN destroyed. Its key has to be wiped before it is used again.");
-    station.face.show(&Sheet::new(&json!({ "ended": job }), vec![Block::Line(line)]));
+    station.face.show(&Sheet::new(&JobEnded { ended: job }, vec![Block::Line(line)]));
     Ok(())
 }
 
@@ -49,7 +48,7 @@ pub(super) fn resume(station: &Station, job: Option<i64>) -> Result<(), CliError
     let order = order(station, String::new(), wishes);
     let Some(job) = job.map(JobId).map_or_else(|| only_open(station), |job| Ok(Some(job)))? else {
         let line = Block::Line("Nothing is unfinished.".into());
-        station.face.show(&Sheet::new(&json!({ "jobs": [] }), vec![line]));
+        station.face.show(&Sheet::new(&JobList { jobs: Vec::new() }, vec![line]));
         return Ok(());
     };
     if place(station, job)? != Place::Register {
@@ -62,7 +61,7 @@ pub(super) fn resume(station: &Station, job: Option<i64>) -> Result<(), CliError
         }
         Submitted::Refused(error) => return Err(error.into()),
     };
-    station.face.show(&Sheet::new(&json!({ "job": job }), vec![Block::Line(line)]));
+    station.face.show(&Sheet::new(&JobDone { job }, vec![Block::Line(line)]));
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
-use serde_json::json;
 
 use super::CliError;
 use super::args::CommandLine;
+use super::results::{Completion, ManPage, ManPages};
 use crate::ui::{Block, Face, Sheet};
 
 /// Prints a completion script.
@@ -16,7 +16,8 @@ pub(super) fn completions(face: &dyn Face, shell: Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut CommandLine::command(), "keywright", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
-    face.show(&Sheet { object: json!({ "shell": shell.to_string(), "script": script }), blocks: vec![Block::Raw(script)] });
+    let result = Completion { shell: shell.to_string(), script: &script };
+    face.show(&Sheet::new(&result, vec![Block::Raw(script.clone())]));
 }
 
 /// Prints the man page, or writes the pages of all commands into a directory.
@@ -26,7 +27,7 @@ pub(super) fn man(face: &dyn Face, directory: Option<&Path>) -> Result<(), CliEr
         let mut page = Vec::new();
         Man::new(command).render(&mut page).map_err(|error| CliError::file(Path::new("keywright.1"), &error))?;
         let page = String::from_utf8_lossy(&page).into_owned();
-        face.show(&Sheet { object: json!({ "page": page }), blocks: vec![Block::Raw(page)] });
+        face.show(&Sheet::new(&ManPage { page: &page }, vec![Block::Raw(page.clone())]));
         return Ok(());
     };
     let failed = |error: std::io::Error| CliError::file(directory, &error);
@@ -34,6 +35,6 @@ pub(super) fn man(face: &dyn Face, directory: Option<&Path>) -> Result<(), CliEr
     command.build();
     clap_mangen::generate_to(command, directory).map_err(failed)?;
     let line = format!("The man pages are in {}.", directory.display());
-    face.show(&Sheet::new(&json!({ "directory": directory }), vec![Block::Line(line)]));
+    face.show(&Sheet::new(&ManPages { directory }, vec![Block::Line(line)]));
     Ok(())
 }

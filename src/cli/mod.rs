@@ -18,6 +18,7 @@ mod policy;
 mod profile_file;
 #[cfg(feature = "simulator")]
 mod rehearsal;
+mod results;
 mod resume;
 mod settings;
 mod station;

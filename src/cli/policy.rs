@@ -1,8 +1,8 @@
 //! `policy`: what the tenant's passkey policy says, and whether a key will be accepted for a user.
 
 use clap::Subcommand;
-use serde_json::json;
 
+use super::results::{KnownModel, PolicyShown, PolicyVerdict};
 use super::settings::EnrollSettings;
 use super::station::Station;
 use super::{CliError, doctor, enrolling};
@@ -80,16 +80,17 @@ fn verdict(user: &User, subject: &Subject, checked: &Preflight) -> Sheet {
     let count = |verdict| checked.findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (failed, unknown, warned) = (count(Verdict::Fail), count(Verdict::Unknown), count(Verdict::Warn));
     let known = metadata::model(model.aaguid);
-    let object = json!({
-        "user": user,
-        "key": subject.key,
-        "model": { "aaguid": model.aaguid, "name": known.map(|known| known.name), "eligible": known.map(|known| known.listed) },
-        "checks": checked.findings,
-        "ok": failed == 0,
-        "failed": failed,
-        "warned": warned,
-        "unknown": unknown,
-    });
+    let (name, eligible) = (known.as_ref().map(|known| known.name), known.as_ref().map(|known| known.listed));
+    let result = PolicyVerdict {
+        user,
+        key: subject.key.as_deref(),
+        model: KnownModel { aaguid: model.aaguid, name, eligible },
+        checks: &checked.findings,
+        ok: failed == 0,
+        failed,
+        warned,
+        unknown,
+    };
     let end = match (failed, unknown) {
         (0, 0) => format!("Nothing is in the way of this key for {}.", user.upn),
         (0, unknown) => format!("Nothing that can be seen is in the way of this key for {}; not known: {unknown}.", user.upn),
@@ -97,7 +98,7 @@ fn verdict(user: &User, subject: &Subject, checked: &Preflight) -> Sheet {
     };
     let model = Some(metadata::title(model.aaguid));
     let head = Block::fields([("user", Some(user.upn.clone())), ("key", subject.key.clone()), ("model", model)]);
-    Sheet::new(&object, vec![head, doctor::table(&checked.findings), Block::Line(end)])
+    Sheet::new(&result, vec![head, doctor::table(&checked.findings), Block::Line(end)])
 }
 
 fn show(station: &Station) -> Result<(), CliError> {
@@ -107,7 +108,7 @@ fn show(station: &Station) -> Result<(), CliError> {
         blocks.push(Block::Line(String::new()));
         blocks.push(table);
     }
-    station.face.show(&Sheet::new(&json!({ "policy": policy }), blocks));
+    station.face.show(&Sheet::new(&PolicyShown { policy }, blocks));
     Ok(())
 }
 

@@ -1,8 +1,7 @@
 //! `resume`: what is unfinished, and finishing it.
 
-use serde_json::json;
-
 use super::CliError;
+use super::results::{JobList, JobRow};
 use super::station::Station;
 use crate::ledger::{Intent, Job, JobState, Ledger, LedgerError};
 use crate::ui::{Block, Sheet};
@@ -12,13 +11,15 @@ pub(super) fn list(station: &Station) -> Result<(), CliError> {
     let mut ledger = station.ledger()?;
     let jobs = ledger.jobs(Some(JobState::Open))?;
     let states = jobs.iter().map(|job| last_step(&mut ledger, job)).collect::<Result<Vec<_>, _>>()?;
-    let objects = jobs.iter().zip(&states).map(|(job, state)| {
-        json!({
-            "job": job.id, "upn": job.order.upn, "serial": job.order.key.shown_serial(), "opened": job.opened,
-            "tenant": job.order.tenant, "last": state,
-        })
+    let told = jobs.iter().zip(&states).map(|(job, state)| JobRow {
+        job: job.id,
+        upn: job.order.upn.clone(),
+        serial: job.order.key.shown_serial().map(ToOwned::to_owned),
+        opened: job.opened,
+        tenant: job.order.tenant.clone(),
+        last: state.clone(),
     });
-    let objects: Vec<_> = objects.collect();
+    let told = JobList { jobs: told.collect() };
     let rows = jobs.iter().zip(&states).map(|(job, state)| {
         let serial = job.order.key.shown_serial().unwrap_or("-");
         vec![job.id.to_string(), job.order.upn.clone(), serial.to_owned(), job.opened.to_string(), state.clone()]
@@ -28,7 +29,7 @@ pub(super) fn list(station: &Station) -> Result<(), CliError> {
     } else {
         Block::Table { head: vec!["JOB", "USER", "SERIAL", "BEGUN", "LAST STEP"], rows: rows.collect() }
     };
-    station.face.show(&Sheet::new(&json!({ "jobs": objects }), vec![block]));
+    station.face.show(&Sheet::new(&told, vec![block]));
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::CliError;
+use super::results::{PassIssued, PassRemoved, UserPasses};
 use super::station::Station;
 use crate::identity::entra::{Entra, Tap, TapPolicy, TapWish};
 use crate::identity::{Finding, IdentityError, IdentityProvider as _, Reply, SendError, User, Verdict};
@@ -78,7 +78,7 @@ fn issue(station: &Station, args: &IssueArgs) -> Result<(), CliError> {
         let sentence = format!("the tenant says that this pass cannot be used: {}", tap.reason.as_deref().unwrap_or_default());
         station.face.tell(&warning("tap/usable", Verdict::Warn, sentence, POLICY_ADMIN));
     }
-    let sheet = Sheet::new(&json!({ "user": user, "pass": tap, "policy": policy }), vec![fields(&user, tap)]);
+    let sheet = Sheet::new(&PassIssued { user: &user, pass: tap, policy: policy.as_ref() }, vec![fields(&user, tap)]);
     let revealed = Revealed { name: "pass", member: "temporaryAccessPass", secret: &issued.pass };
     station.face.reveal(&sheet, &revealed).map_err(|error| CliError::PassNotShown(error.to_string()))
 }
@@ -183,7 +183,7 @@ fn list(station: &Station, name: &str) -> Result<(), CliError> {
     } else {
         Block::Table { head: vec!["ID", "ISSUED", "WORKS FROM", "MINUTES", "ONCE", "USABLE"], rows: rows.collect() }
     };
-    station.face.show(&Sheet::new(&json!({ "user": user, "passes": taps }), vec![block]));
+    station.face.show(&Sheet::new(&UserPasses { user: &user, passes: &taps }, vec![block]));
     Ok(())
 }
 
@@ -201,8 +201,8 @@ fn remove(station: &Station, name: &str, id: Option<&str>) -> Result<(), CliErro
     for tap in &goes {
         tenant.remove_tap(&user, &tap.id).map_err(of_pass)?;
     }
-    let object = json!({ "user": user, "removed": goes });
-    station.face.show(&Sheet::new(&object, vec![Block::Line(format!("{what} is removed."))]));
+    let result = PassRemoved { user: &user, removed: goes };
+    station.face.show(&Sheet::new(&result, vec![Block::Line(format!("{what} is removed."))]));
     Ok(())
 }
 

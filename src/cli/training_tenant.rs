@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::CliError;
+use super::results::TenantServed;
 use super::station::Station;
 use crate::advice::Exit;
 use crate::clock::SharedClock;
@@ -35,8 +34,8 @@ pub(super) fn serve(station: &Station, listen: SocketAddr, script: Option<&Path>
     };
     let tenant = start(listen, script, &station.clock)?;
     let profile = tenant.profile_toml();
-    let object = json!({ "url": tenant.url(), "profile": profile });
-    station.face.show(&Sheet { object, blocks: vec![Block::Raw(profile)] });
+    let result = TenantServed { url: &tenant.url(), profile: &profile };
+    station.face.show(&Sheet::new(&result, vec![Block::Raw(profile.clone())]));
     while !station.cancel.requested() {
         station.clock.sleep(STEP);
     }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::CliError;
 use super::args::EnrollArgs;
 use super::enrolling::{journal, order, with};
+use super::results::{Deadline, KeysMade, PreparedUsers, StationRecipient, Submitted, UserPasskey};
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::aaguid::Aaguid;
@@ -66,7 +66,7 @@ pub(super) fn part(station: &Station, args: &EnrollArgs) -> Option<Result<Exit, 
 /// Prints what others seal files for this station with.
 pub(super) fn recipient(station: &Station) -> Result<(), CliError> {
     let recipient = station.safe()?.recipient().to_string();
-    station.face.show(&Sheet::new(&json!({ "recipient": recipient }), vec![Block::Line(recipient.clone())]));
+    station.face.show(&Sheet::new(&StationRecipient { recipient: &recipient }, vec![Block::Line(recipient.clone())]));
     Ok(())
 }
 
@@ -80,7 +80,7 @@ fn prepare(station: &Station, args: &EnrollArgs, recipient: &str, out: &Path) ->
     let life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
     let (models, cancel) = (args.places.models.as_slice(), &station.cancel);
     let done = batch::prepare(&mut provider, &safe, &tenant, &names, models, life, cancel)?;
-    let told: Vec<_> = done.users.iter().map(|one| json!({ "upn": one.user.upn, "expires": one.expires })).collect();
+    let told = done.users.iter().map(|one| Deadline { upn: one.user.upn.clone(), expires: one.expires }).collect();
     let rows = done.users.iter().map(|one| vec![one.user.upn.clone(), one.expires.to_string()]).collect();
     let (mut blocks, mut check) = (refused(&done.refused), None);
     if !done.users.is_empty() {
@@ -91,8 +91,8 @@ fn prepare(station: &Station, args: &EnrollArgs, recipient: &str, out: &Path) ->
         blocks.push(Block::fields([("file", Some(out.display().to_string())), ("check value", check.clone())]));
     }
     let file = check.is_some().then_some(out);
-    let object = json!({ "prepared": told, "refused": done.refused, "file": file, "checkValue": check });
-    station.face.show(&Sheet { object, blocks });
+    let result = PreparedUsers { prepared: told, refused: &done.refused, file, check_value: check.as_deref() };
+    station.face.show(&Sheet::new(&result, blocks));
     Ok(if done.refused.is_empty() { Exit::Done } else { Exit::Partly })
 }
 
@@ -132,8 +132,8 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
         prepared.users.len(),
         out.display()
     )));
-    let object = json!({ "made": done.made, "before": done.before, "refused": done.refused, "file": out });
-    station.face.show(&Sheet { object, blocks });
+    let result = KeysMade { made: &done.made, before: &done.before, refused: &done.refused, file: out };
+    station.face.show(&Sheet::new(&result, blocks));
     Ok(if done.refused.is_empty() { Exit::Done } else { Exit::Partly })
 }
 
@@ -155,15 +155,14 @@ fn submit(station: &Station, file: &Path) -> Result<Exit, CliError> {
     for (upn, until) in &done.missing {
         blocks.push(Block::Line(format!("{upn}: no key was made ready yet; there is time until {until}.")));
     }
-    let pairs = |list: &[(String, String)]| -> Vec<_> {
-        list.iter().map(|(upn, method)| json!({ "upn": upn, "methodId": method })).collect()
-    };
-    let missing: Vec<_> = done.missing.iter().map(|(upn, until)| json!({ "upn": upn, "expires": until })).collect();
-    let object = json!({
-        "registered": pairs(&done.registered), "before": pairs(&done.before), "refused": done.refused, "missing": missing,
-    });
-    station.face.show(&Sheet { object, blocks });
+    let missing = done.missing.iter().map(|(upn, until)| Deadline { upn: upn.clone(), expires: *until }).collect();
+    let (registered, before) = (passkeys(&done.registered), passkeys(&done.before));
+    station.face.show(&Sheet::new(&Submitted { registered, before, refused: &done.refused, missing }, blocks));
     Ok(if done.refused.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+fn passkeys(list: &[(String, String)]) -> Vec<UserPasskey<'_>> {
+    list.iter().map(|(upn, method)| UserPasskey { upn, method_id: method }).collect()
 }
 
 fn refused(list: &[Refusal]) -> Vec<Block> {

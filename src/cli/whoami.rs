@@ -1,8 +1,7 @@
 //! `whoami`: who is signed in, with what rights, and what each missing right stops.
 
-use serde_json::json;
-
 use super::CliError;
+use super::results::SignedIn;
 use super::station::Station;
 use crate::identity::entra::{Entra, Who};
 use crate::ui::{Block, Sheet};
@@ -37,14 +36,14 @@ pub(super) fn show(station: &Station, tenant: &mut Entra) -> Result<(), CliError
     if let Some(finding) = &cloud {
         blocks.push(Block::Line(format!("{}. {}", finding.sentence, finding.remedy)));
     }
-    let object = json!({
-        "tenant": profile.tenant,
-        "application": profile.client_id,
-        "holder": who,
-        "roleNames": who.as_ref().map(Who::role_names),
-        "missing": missing,
-        "cloud": cloud,
-    });
-    station.face.show(&Sheet { object, blocks });
+    let result = SignedIn {
+        tenant: &profile.tenant,
+        application: &profile.client_id,
+        holder: who.as_ref(),
+        role_names: who.as_ref().map(Who::role_names),
+        missing,
+        cloud,
+    };
+    station.face.show(&Sheet::new(&result, blocks));
     Ok(())
 }

@@ -16,6 +16,7 @@ const SET_MIN_PIN_LENGTH: u64 = 3;
 /// The answer to getInfo. A field is what the authenticator reported, `None` or empty if it reported nothing;
 /// methods of the same name apply the default of the specification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
     /// 01: versions, e.g. `FIDO_2_1`.

@@ -11,10 +11,12 @@ const CONSTANT_USB_SERIALS: &[&str] = &["1000000000"];
 
 /// A serial number that the key itself reported to a maker's command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Serial(pub String);
 
 /// Everything that tells one key from another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct KeyIdentity {
     /// Kind of link over which the rest was read.

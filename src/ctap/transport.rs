@@ -15,6 +15,7 @@ use crate::advice::{Advice, Advised};
 
 /// How an authenticator is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkKind {
     /// CTAPHID over USB.

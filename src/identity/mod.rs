@@ -26,6 +26,7 @@ pub const LOOK_STEP: Duration = Duration::from_secs(2);
 
 /// A user of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Object id (GUID).
@@ -51,6 +52,7 @@ pub struct KeyModel {
 
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing in the way.
@@ -65,6 +67,7 @@ pub enum Verdict {
 
 /// One check of the preflight and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Stable name of the check, e.g. `policy/self-service`.
@@ -139,6 +142,7 @@ pub struct Registration {
 
 /// A passkey as the tenant holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Method {
     /// Opaque id, as the provider spells it.
@@ -150,9 +154,11 @@ pub struct Method {
     /// AAGUID.
     pub aaguid: Option<Aaguid>,
     /// When it was registered.
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub created: Option<Timestamp>,
     /// When somebody signed in with it last, if that was asked for and is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub last_used: Option<Timestamp>,
     /// `attested`, `notAttested`, or a value we do not know yet.
     pub attestation_level: Option<String>,

@@ -20,6 +20,7 @@ use crate::webauthn::CredentialId;
 
 /// Names a job in this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct JobId(pub i64);
 

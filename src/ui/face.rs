@@ -16,6 +16,7 @@ pub const JSON_VERSION: u8 = 1;
 
 /// An error as it is shown.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Stable code.
     pub code: &'static str,

@@ -42,13 +42,17 @@ enum Body<'a, T: Serialize> {
     Error { error: &'a Problem },
 }
 
+/// The last line of an enrolment.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Handed<'a> {
+pub(crate) struct Handed<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    /// The PIN that its user has to change, where it was handed over here.
     #[serde(skip_serializing_if = "Option::is_none")]
     temporary_pin: Option<&'a str>,
+    /// As `pinChangeForced`.
     pin_must_be_changed: bool,
 }
 

@@ -21,6 +21,9 @@ use crate::identity::Finding;
 use crate::secret::Pin;
 
 pub use face::{Face, JSON_VERSION, Problem, Revealed};
+#[cfg(test)]
+#[cfg(feature = "simulator")]
+pub(crate) use json::Handed;
 pub use json::JsonLines;
 pub use log_lines::show_log;
 pub use plain::Plain;
@@ -31,6 +34,7 @@ pub use words::sentence;
 
 /// A step of the flow, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Checking everything that can be checked.
@@ -55,6 +59,7 @@ pub enum Step {
 
 /// Something that a person or a log wants to know. Never contains a PIN.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
     /// Waiting for a key to be put in or on a reader.
@@ -106,6 +111,7 @@ pub enum Event {
         reader: bool,
         /// Seconds from arrival in which the reset must be asked for; every model gives at least these.
         #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         window: Duration,
         /// The touch that follows has to be held for five seconds (long-touch reset).
         long: bool,
@@ -114,6 +120,7 @@ pub enum Event {
     KeyBack {
         /// Seconds that are left of the window of this model, counted from the arrival.
         #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         left: Duration,
     },
     /// The key came back too late for its reset window or was refused; a new chance is given.
@@ -125,6 +132,7 @@ pub enum Event {
     KeyWaits {
         /// Its word.
         #[serde(serialize_with = "wait_word")]
+        #[cfg_attr(test, schemars(with = "String"))]
         wait: Wait,
         /// The touch has to be held for five seconds (long-touch reset).
         long: bool,
@@ -155,12 +163,14 @@ pub enum Event {
         opened: bool,
         /// How long it is waited for.
         #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         life: Duration,
     },
     /// The tenant asks to wait.
     TenantWaits {
         /// How long.
         #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         delay: Duration,
     },
 }
@@ -268,6 +278,7 @@ pub enum Answer {
 
 /// The result of one enrolment, for the last screen and for scripts.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// User principal name.
@@ -282,6 +293,7 @@ pub struct Summary {
     pub method_id: Option<String>,
     /// Another station has to register the passkey before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub register_before: Option<Timestamp>,
     /// Name of the passkey in the tenant.
     pub display_name: String,
@@ -301,6 +313,7 @@ pub struct Summary {
 
 /// A hand-over on another way than the screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HandedBy {
     /// The job.
@@ -316,6 +329,7 @@ pub struct HandedBy {
 
 /// What became of a message to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Notified {
     /// The provider took it, now or in an earlier run; that is not delivery.

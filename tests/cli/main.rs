@@ -10,6 +10,8 @@ mod enrolling;
 mod judge;
 mod place;
 mod policy;
+#[path = "../support/schema.rs"]
+mod schema;
 mod sign_in;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -14,6 +14,7 @@ use rand::rngs::SysRng;
 use serde_json::Value;
 
 use crate::judge::{Case, judge};
+use crate::schema::check_lines;
 
 /// A place with nothing of the machine's own configuration in it.
 pub struct Place {
@@ -110,11 +111,15 @@ fn judge_accepted(accepted: &Value) {
 
 impl Run {
     pub fn of(output: &Output) -> Self {
-        Self {
+        let run = Self {
             exit: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout.clone()).unwrap(),
             talk: String::from_utf8(output.stderr.clone()).unwrap(),
+        };
+        if run.out.starts_with('{') {
+            check_lines(&run.out);
         }
+        run
     }
 
     /// The result or error of a JSON run; every line has to be a versioned object.

@@ -9,6 +9,8 @@
     reason = "in a test a broken assumption is a failure"
 )]
 
+#[path = "../support/schema.rs"]
+mod schema;
 #[path = "../support/mod.rs"]
 mod support;
 

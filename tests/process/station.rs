@@ -106,6 +106,7 @@ fn collect(directory: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
 /// Runs a command with `--json` in it and gives the exit code and the last line.
 pub(crate) fn last(command: &mut Command) -> (i32, Value) {
     let output = command.output().unwrap();
+    crate::schema::check_lines(str::from_utf8(&output.stdout).unwrap());
     let line = output.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
     let line = line.unwrap_or_else(|| panic!("no output: {}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code().unwrap(), serde_json::from_slice(line).unwrap())

@@ -1,10 +1,9 @@
 //! `keys credentials`: the passkeys on the key itself.
 
-use serde_json::{Value, json};
-
 use super::super::CliError;
 use super::super::args::CredentialsCommand;
 use super::super::pins::Pins;
+use super::super::results::{CredentialDeleted, CredentialList, CredentialRenamed, CredentialRow};
 use super::super::station::Station;
 use super::opened;
 use crate::ctap::{Credentials, CtapError, Feature, Pinned, ResidentCredential, ResidentRp, ResidentUser};
@@ -63,15 +62,16 @@ impl Found {
         format!("The passkey of {} for {}", self.account().unwrap_or("an unnamed account"), self.rp)
     }
 
-    fn object(&self) -> Value {
-        json!({
-            "credentialId": self.id(),
-            "rpId": self.rp,
-            "userHandle": CredentialId(self.credential.user.id.clone()),
-            "name": self.credential.user.name,
-            "displayName": self.credential.user.display_name,
-            "credProtect": self.credential.cred_protect,
-        })
+    fn row(&self) -> CredentialRow {
+        let user = &self.credential.user;
+        CredentialRow {
+            credential_id: CredentialId(self.credential.id.clone()),
+            rp_id: self.rp.clone(),
+            user_handle: CredentialId(user.id.clone()),
+            name: user.name.clone(),
+            display_name: user.display_name.clone(),
+            cred_protect: self.credential.cred_protect,
+        }
     }
 }
 
@@ -107,8 +107,8 @@ fn list(station: &Station, session: &mut Credentials<'_>) -> Result<(), CliError
         Block::Table { head: vec!["FOR", "ACCOUNT", "NAME", "CREDENTIAL ID"], rows: rows.collect() }
     };
     let room = Block::Line(format!("Room for about {} more.", metadata.remaining));
-    let objects: Vec<Value> = found.iter().map(Found::object).collect();
-    station.face.show(&Sheet::new(&json!({ "credentials": objects, "remaining": metadata.remaining }), vec![table, room]));
+    let credentials = found.iter().map(Found::row).collect();
+    station.face.show(&Sheet::new(&CredentialList { credentials, remaining: metadata.remaining }, vec![table, room]));
     Ok(())
 }
 
@@ -117,7 +117,7 @@ fn delete(station: &Station, session: &mut Credentials<'_>, beginning: &str) -> 
     station.consent(&Question::Remove { what: found.title(), place: "the key".into() })?;
     session.delete(&found.credential.id)?;
     let line = Block::Line(format!("{} is deleted from the key.", found.title()));
-    station.face.show(&Sheet::new(&json!({ "deleted": found.object() }), vec![line]));
+    station.face.show(&Sheet::new(&CredentialDeleted { deleted: found.row() }, vec![line]));
     Ok(())
 }
 
@@ -138,6 +138,6 @@ fn rename(
     session.update_user(&found.credential.id, &user)?;
     found.credential.user = user;
     let line = Block::Line(format!("{} has its new name.", found.title()));
-    station.face.show(&Sheet::new(&json!({ "renamed": found.object() }), vec![line]));
+    station.face.show(&Sheet::new(&CredentialRenamed { renamed: found.row() }, vec![line]));
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! `keys info`.
 
-use serde_json::json;
-
 use super::super::CliError;
+use super::super::results::KeyInfo;
 use super::super::station::Station;
 use super::opened;
 use crate::ctap::{Authenticator, Info, KeyIdentity, PinRetries};
@@ -18,18 +17,19 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
         _ => None,
     };
     let info = key.info();
-    let object = json!({
-        "identity": identity,
-        "path": key.link().path,
-        "product": key.link().product,
-        "firmware": firmware(&key),
-        "pinRetries": retries.map(|retries| retries.left),
-        "canForcePinChange": info.can_force_pin_change(),
-        "canManageCredentials": info.can_manage_credentials(),
-        "info": info,
-    });
     let rows = about_key(&key, &identity).into_iter().chain(about_pin(info, retries)).chain(about_abilities(info));
-    station.face.show(&Sheet::new(&object, vec![Block::fields(rows)]));
+    let rows = Block::fields(rows);
+    let result = KeyInfo {
+        identity,
+        path: &key.link().path,
+        product: key.link().product.as_deref(),
+        firmware: firmware(&key),
+        pin_retries: retries.map(|retries| retries.left),
+        can_force_pin_change: info.can_force_pin_change(),
+        can_manage_credentials: info.can_manage_credentials(),
+        info,
+    };
+    station.face.show(&Sheet::new(&result, vec![rows]));
     Ok(())
 }
 

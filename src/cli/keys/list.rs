@@ -1,44 +1,27 @@
 //! `keys list`.
 
-use serde::Serialize;
-
 use super::super::CliError;
+use super::super::results::{KeyList, KeyRow};
 use super::super::station::Station;
-use crate::aaguid::Aaguid;
 use crate::ctap::{CtapError, Link, LinkKind};
 use crate::enroll::Desk;
 use crate::ui::{Block, Problem, Sheet};
 
-/// One key, as far as it could be read.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    link: LinkKind,
-    path: String,
-    product: Option<String>,
-    port: Option<String>,
-    serial: Option<String>,
-    aaguid: Option<Aaguid>,
-    versions: Vec<String>,
-    pin_set: Option<bool>,
-    problem: Option<Problem>,
-}
-
 /// Lists every key; one that cannot be read is listed with the reason.
 pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError> {
     let links = desk.bus.links()?;
-    let rows: Vec<Row> = links.iter().map(|link| row(desk, link)).collect();
+    let rows: Vec<KeyRow> = links.iter().map(|link| row(desk, link)).collect();
     let block = if rows.is_empty() {
         Block::Line("No security key is there; `keywright doctor` says what keeps one from being seen.".into())
     } else {
         Block::Table { head: vec!["LINK", "PRODUCT", "SERIAL", "AAGUID", "PIN", "PATH"], rows: rows.iter().map(cells).collect() }
     };
-    station.face.show(&Sheet::new(&serde_json::json!({ "keys": rows }), vec![block]));
+    station.face.show(&Sheet::new(&KeyList { keys: rows }, vec![block]));
     Ok(())
 }
 
-fn row(desk: &mut Desk<'_>, link: &Link) -> Row {
-    let mut row = Row {
+fn row(desk: &mut Desk<'_>, link: &Link) -> KeyRow {
+    let mut row = KeyRow {
         link: link.kind,
         path: link.path.clone(),
         product: link.product.clone(),
@@ -55,7 +38,7 @@ fn row(desk: &mut Desk<'_>, link: &Link) -> Row {
     row
 }
 
-fn read(desk: &mut Desk<'_>, link: &Link, row: &mut Row) -> Result<(), CtapError> {
+fn read(desk: &mut Desk<'_>, link: &Link, row: &mut KeyRow) -> Result<(), CtapError> {
     let mut key = desk.open(link)?;
     row.aaguid = Some(key.info().aaguid);
     row.versions.clone_from(&key.info().versions);
@@ -64,7 +47,7 @@ fn read(desk: &mut Desk<'_>, link: &Link, row: &mut Row) -> Result<(), CtapError
     Ok(())
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &KeyRow) -> Vec<String> {
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     let link = match row.link {
         LinkKind::Usb => "usb",

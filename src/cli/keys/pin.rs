@@ -1,13 +1,12 @@
 //! `keys pin`.
 
-use serde_json::{Value, json};
-
 use super::super::CliError;
 use super::super::args::PinCommand;
 use super::super::pins::Pins;
+use super::super::results::{PinChangeForced, PinChanged, PinSet, PinTries};
 use super::super::station::Station;
 use super::{opened, title};
-use crate::ctap::{Authenticator, Blank, CtapError, Feature, Pinned, SealOutcome};
+use crate::ctap::{Authenticator, Blank, CtapError, Feature, PinRetries, Pinned, SealOutcome};
 use crate::enroll::Desk;
 use crate::ui::{Block, Sheet};
 
@@ -16,25 +15,29 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>, command: &PinCommand) 
     let mut key = opened(desk)?;
     let identity = key.identity()?;
     let title = title(key.link(), &identity);
-    let (line, mut object) = match command {
+    let pins = |source| Pins::new(source, station.face.as_ref());
+    let said = |line: &str| vec![Block::Line(format!("{title}: {line}"))];
+    let sheet = match command {
         PinCommand::Set(source) => {
-            let line = set(key, &mut Pins::new(*source, station.face.as_ref())?)?;
-            (line, json!({ "pinSet": true }))
+            let line = set(key, &mut pins(*source)?)?;
+            Sheet::new(&PinSet { pin_set: true, identity }, said(&line))
         }
         PinCommand::Change(source) => {
-            let line = change(key, &mut Pins::new(*source, station.face.as_ref())?)?;
-            (line, json!({ "pinChanged": true }))
+            let line = change(key, &mut pins(*source)?)?;
+            Sheet::new(&PinChanged { pin_changed: true, identity }, said(&line))
         }
         PinCommand::ForceChange(source) => {
-            let line = force(key, &mut Pins::new(*source, station.face.as_ref())?)?;
-            (line, json!({ "pinChangeForced": true }))
+            let line = force(key, &mut pins(*source)?)?;
+            Sheet::new(&PinChangeForced { pin_change_forced: true, identity }, said(&line))
         }
-        PinCommand::Retries => retries(key)?,
+        PinCommand::Retries => {
+            let PinRetries { left, power_cycle } = retries(key)?;
+            let cycle = if power_cycle == Some(true) { " Take it out and put it back before the next try." } else { "" };
+            let told = PinTries { pin_retries: left, power_cycle_needed: power_cycle, identity };
+            Sheet::new(&told, said(&format!("{left} tries of the PIN are left.{cycle}")))
+        }
     };
-    if let Value::Object(members) = &mut object {
-        members.insert("identity".into(), json!(identity));
-    }
-    station.face.show(&Sheet::new(&object, vec![Block::Line(format!("{title}: {line}"))]));
+    station.face.show(&sheet);
     Ok(())
 }
 
@@ -70,12 +73,9 @@ fn force(key: Authenticator, pins: &mut Pins<'_>) -> Result<String, CliError> {
     }
 }
 
-fn retries(mut key: Authenticator) -> Result<(String, Value), CliError> {
+fn retries(mut key: Authenticator) -> Result<PinRetries, CliError> {
     need_pin(&key)?;
-    let retries = key.pin_retries()?;
-    let cycle = if retries.power_cycle == Some(true) { " Take it out and put it back before the next try." } else { "" };
-    let line = format!("{} tries of the PIN are left.{cycle}", retries.left);
-    Ok((line, json!({ "pinRetries": retries.left, "powerCycleNeeded": retries.power_cycle })))
+    Ok(key.pin_retries()?)
 }
 
 fn need_pin(key: &Authenticator) -> Result<(), CliError> {

@@ -1,8 +1,7 @@
 //! `keys reset`: the same procedure as in an enrolment, without a user.
 
-use serde_json::json;
-
 use super::super::CliError;
+use super::super::results::KeyReset;
 use super::super::station::Station;
 use super::{opened, title};
 use crate::ctap::{CtapError, Feature};
@@ -21,7 +20,7 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     let consent = EraseConsent::obtain(desk, &mut key, station.settings.yes)?;
     let key = enroll::reset(desk, key, &consent, &mut || Ok(()))?;
     let line = format!("{title} is wiped: no PIN, no passkeys.");
-    let object = json!({ "reset": true, "identity": identity, "pinSet": key.info().client_pin() });
-    station.face.show(&Sheet::new(&object, vec![Block::Line(line)]));
+    let result = KeyReset { reset: true, identity, pin_set: key.info().client_pin() };
+    station.face.show(&Sheet::new(&result, vec![Block::Line(line)]));
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! `passkeys list`.
 
-use serde_json::{Value, json};
-
 use super::super::CliError;
+use super::super::results::UserPasskeys;
 use super::super::station::Station;
 use super::{ListArgs, cell};
 use crate::identity::entra::{Entra, PasskeyEvent};
@@ -14,16 +13,10 @@ pub(super) fn run(station: &Station, args: &ListArgs) -> Result<(), CliError> {
     let mut tenant = station.provider()?;
     let user = tenant.user(&args.user)?;
     let (methods, last_used) = methods(station, &mut tenant, &user, args.last_used)?;
-    let mut object = json!({ "user": user, "passkeys": methods });
     let mut blocks = vec![table(&user, &methods, last_used)];
-    if args.audit {
-        let events = events(station, &mut tenant, &user, &methods)?;
-        blocks.extend(events.as_deref().map(event_table));
-        if let Some(members) = object.as_object_mut() {
-            members.insert("events".into(), events.map_or(Value::Null, |events| json!(events)));
-        }
-    }
-    station.face.show(&Sheet { object, blocks });
+    let events = args.audit.then(|| events(station, &mut tenant, &user, &methods)).transpose()?;
+    blocks.extend(events.iter().flatten().map(|events| event_table(events)));
+    station.face.show(&Sheet::new(&UserPasskeys { user: &user, passkeys: &methods, events }, blocks));
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! `passkeys register`: a passkey that was made elsewhere, checked by our own rules and posted once.
 
 use jiff::Timestamp;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::CliError;
+use super::super::results::PasskeyRegistered;
 use super::super::station::Station;
 use super::credential_file::CredentialFile;
 use super::{RegisterArgs, title};
@@ -158,16 +158,16 @@ fn show(station: &Station, user: &User, method: &Method, verified: &Verified, be
             user.upn
         )
     };
-    let object = json!({
-        "user": user,
-        "passkey": method,
-        "credentialId": verified.credential_id,
-        "aaguid": verified.aaguid,
-        "attestation": trust(&verified.trust),
-        "registeredBefore": before,
-        "pinChangeForced": null,
-    });
-    station.face.show(&Sheet::new(&object, vec![Block::Line(line)]));
+    let result = PasskeyRegistered {
+        user,
+        passkey: method,
+        credential_id: &verified.credential_id,
+        aaguid: verified.aaguid,
+        attestation: trust(&verified.trust),
+        registered_before: before,
+        pin_change_forced: None,
+    };
+    station.face.show(&Sheet::new(&result, vec![Block::Line(line)]));
 }
 
 /// How far the attestation was followed, in a word for scripts.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
 use super::super::CliError;
+use super::super::results::{PasskeysRemoved, RemovalFailed, RemovalPlan};
 use super::super::station::Station;
 use super::{RemoveArgs, Which, cell, title};
 use crate::advice::{Advised as _, Exit};
@@ -40,7 +39,10 @@ pub(super) fn run(station: &Station, args: &RemoveArgs) -> Result<Exit, CliError
     }
     if plan.goes.is_empty() {
         let line = Block::Line(format!("Nothing is left to remove for {}.", user.upn));
-        station.face.show(&Sheet::new(&json!({ "user": user, "removed": [], "stays": plan.stays }), vec![line]));
+        station.face.show(&Sheet::new(
+            &PasskeysRemoved { user: &user, removed: Vec::new(), failed: None, stays: &plan.stays },
+            vec![line],
+        ));
         return Ok(Exit::Done);
     }
     // Whoever agrees to removals beforehand has not agreed to lock the user out.
@@ -142,7 +144,7 @@ fn forecast(user: &User, plan: &Plan) -> Sheet {
     if plan.stays.is_empty() && !plan.goes.is_empty() {
         blocks.push(Block::Line(format!("{} would have no passkey then: that takes --last.", user.upn)));
     }
-    Sheet::new(&json!({ "user": user, "dryRun": true, "goes": plan.goes, "stays": plan.stays }), blocks)
+    Sheet::new(&RemovalPlan { user, dry_run: true, goes: &plan.goes, stays: &plan.stays }, blocks)
 }
 
 /// Says what became of each. Nothing removed is a failure, something removed is a part of the job.
@@ -155,14 +157,12 @@ fn report(station: &Station, user: &User, plan: &Plan, ends: &[End]) -> Result<E
     {
         return Err(error.clone().into());
     }
-    let failed: Vec<_> = each()
-        .filter_map(|(method, end)| match end {
-            End::Removed => None,
-            End::Failed(error) => Some(json!({ "passkey": method, "code": error.advice().code, "message": error.to_string() })),
-            End::NotTried => Some(json!({ "passkey": method, "code": null, "message": "not tried" })),
-        })
-        .collect();
-    let object = json!({ "user": user, "removed": removed, "failed": failed, "stays": plan.stays });
+    let failed = each().filter_map(|(passkey, end)| match end {
+        End::Removed => None,
+        End::Failed(error) => Some(RemovalFailed { passkey, code: Some(error.advice().code), message: error.to_string() }),
+        End::NotTried => Some(RemovalFailed { passkey, code: None, message: "not tried".into() }),
+    });
+    let failed = Some(failed.collect());
     let blocks = if whole {
         removed
             .iter()
@@ -177,7 +177,7 @@ fn report(station: &Station, user: &User, plan: &Plan, ends: &[End]) -> Result<E
             "a key keeps its passkey until it is wiped or `keywright keys credentials delete` is used; it opens nothing any more"
                 .into(),
     });
-    station.face.show(&Sheet::new(&object, blocks));
+    station.face.show(&Sheet::new(&PasskeysRemoved { user, removed, failed, stays: &plan.stays }, blocks));
     Ok(if whole { Exit::Done } else { Exit::Partly })
 }
 

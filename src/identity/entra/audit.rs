@@ -21,9 +21,11 @@ const TARGET: &str = "targetResources/any(t:t/";
 
 /// An event of the log that is about a user's passkeys or security info.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PasskeyEvent {
     /// When it happened.
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub at: Option<Timestamp>,
     /// What happened, in the directory's words, e.g. `Add Passkey (device-bound)`.
     pub activity: String,

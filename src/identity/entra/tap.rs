@@ -22,6 +22,7 @@ const EVERYBODY: &str = "all_users";
 
 /// What the tenant's policy says of passes; what it leaves out is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TapPolicy {
     /// `enabled`, `disabled`, or a value we do not know yet.
@@ -39,8 +40,10 @@ pub struct TapPolicy {
     #[serde(rename(deserialize = "isUsableOnce"))]
     pub once: Option<bool>,
     #[serde(skip_serializing, deserialize_with = "nullable")]
+    #[cfg_attr(test, schemars(skip))]
     include_targets: Vec<Target>,
     #[serde(skip_serializing, deserialize_with = "nullable")]
+    #[cfg_attr(test, schemars(skip))]
     exclude_targets: Vec<Target>,
 }
 
@@ -100,13 +103,16 @@ pub struct TapWish {
 
 /// A pass as the tenant lists it: everything but the pass itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Tap {
     /// Opaque id.
     pub id: String,
     /// When it was made.
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub created: Option<Timestamp>,
     /// From when it works.
+    #[cfg_attr(test, schemars(with = "Option<crate::shape::Moment>"))]
     pub start: Option<Timestamp>,
     /// How long it works.
     pub minutes: Option<u32>,

@@ -14,6 +14,7 @@ const MOST: usize = 200;
 
 /// The holder of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Who {
     /// Tenant id.
@@ -96,6 +97,7 @@ const PRIVILEGED: &str = "Privileged Authentication Administrator";
 
 /// A right, and what is not possible without it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Need {
     /// Any of these will do; the first is the least.
     #[serde(rename = "anyOf")]

@@ -14,6 +14,7 @@ const END_OF_LEGACY: &str = "October 2027";
 
 /// The passkey policy of a tenant.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyOverview {
     /// `enabled`, `disabled`, or a value we do not know yet.
@@ -36,6 +37,7 @@ pub struct PolicyOverview {
 
 /// Somebody whom the policy names.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TargetView {
     /// `all_users`, or an object id.
@@ -48,6 +50,7 @@ pub struct TargetView {
 
 /// A set of rules.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileView {
     /// GUID; empty for the old properties.
@@ -66,6 +69,7 @@ pub struct ProfileView {
 
 /// A restriction by model.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RestrictionView {
     /// `allow`, `block`, or a value we do not know yet.
@@ -76,6 +80,7 @@ pub struct RestrictionView {
 
 /// A model that a policy names.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelView {
     /// As the tenant writes it.
@@ -88,6 +93,7 @@ pub struct ModelView {
 
 /// An authentication strength that names models.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StrengthView {
     /// Object id.
