@@ -27,6 +27,7 @@ const PLACES: &[(&str, u8)] = &[
     ("identity::entra", 4),
     ("ledger::sqlite", 4),
     ("ledger::postgres", 4),
+    ("ledger::place", 4),
     ("ui::terminal", 4),
     ("ui::plain", 4),
     ("ui::json", 4),
@@ -39,8 +40,14 @@ const PLACES: &[(&str, u8)] = &[
 ];
 
 /// Uses within one level that the table would forbid: the first two write down and tell what identity defines, the
-/// third is plain text with colours.
-const GRANTS: &[(&str, &str)] = &[("ledger", "identity"), ("ui", "identity"), ("ui::terminal", "ui::plain")];
+/// third is plain text with colours, the last opens whichever store a ledger is in.
+const GRANTS: &[(&str, &str)] = &[
+    ("ledger", "identity"),
+    ("ui", "identity"),
+    ("ui::terminal", "ui::plain"),
+    ("ledger::place", "ledger::sqlite"),
+    ("ledger::place", "ledger::postgres"),
+];
 
 /// Crates that have one home, so that what stands above never sees them.
 const HOMES: &[(&str, &[&str])] = &[

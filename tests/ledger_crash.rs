@@ -39,6 +39,7 @@ fn order() -> NewJob {
         unforced_pin_consent: false,
         display_name: "Key 1".into(),
         place: Place::Here,
+        task: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::advice::{Advised, Exit};
 use crate::ctap::{CtapError, LinkError, LinkKind};
 use crate::enroll::link_line;
 use crate::identity::{Finding, Verdict};
-use crate::ledger::{JobState, Ledger as _};
+use crate::ledger::JobState;
 use crate::ui::{Block, Problem, Sheet, sentence};
 
 /// Makes every check; fails if one of them did.
@@ -154,7 +154,7 @@ fn profile(station: &Station, findings: &mut Vec<Finding>) {
 fn ledger(station: &Station) -> Finding {
     let counted = station.ledger().and_then(|mut ledger| {
         let open = ledger.jobs(Some(JobState::Open))?.len();
-        Ok((ledger.place().display().to_string(), open))
+        Ok((station.ledger_place()?.to_string(), open))
     });
     match counted {
         Ok((place, 0)) => pass("ledger", format!("{place}; nothing is unfinished.")),

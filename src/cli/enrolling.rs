@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use super::CliError;
 use super::args::{EnrollArgs, PinAlphabet, ResetWhen};
-#[cfg(feature = "simulator")]
-use super::rehearsal;
 use super::results::{JobDone, JobEnded, JobList};
 use super::settings::EnrollSettings;
 use super::station::Station;
@@ -14,7 +12,7 @@ use crate::batch::PreparedTenant;
 use crate::enroll::{Enrolment, Order, Outbox, PinWishes, ResetPolicy, Screen, Submitted};
 use crate::handover::pin::Alphabet;
 use crate::identity::IdentityProvider;
-use crate::ledger::{JobId, JobState, Ledger, Place};
+use crate::ledger::{Batches, Job, JobId, JobState, Ledger, LedgerError, Place};
 use crate::ui::{Block, Sheet};
 
 /// Enrols a key for a user.
@@ -27,8 +25,7 @@ pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliErro
 
 /// Ends a job that will not be finished.
 pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
-    let jobs = station.ledger()?.jobs(Some(JobState::Open))?;
-    match jobs.into_iter().find(|one| one.id == JobId(job) && one.order.place == Place::Make) {
+    match known(station, JobId(job))?.filter(|one| one.state == JobState::Open && one.order.place == Place::Make) {
         // There may be no network and no profile where it was made.
         Some(one) => {
             let tenant = one.order.tenant.clone();
@@ -73,8 +70,16 @@ fn resubmit(station: &Station, job: JobId) -> Result<Submitted, CliError> {
 
 /// Which part of an enrolment a job is.
 fn place(station: &Station, job: JobId) -> Result<Place, CliError> {
-    let jobs = station.ledger()?.jobs(None)?;
-    Ok(jobs.into_iter().find(|one| one.id == job).map(|one| one.order.place).unwrap_or_default())
+    Ok(known(station, job)?.map(|job| job.order.place).unwrap_or_default())
+}
+
+/// A job, if the ledger has it.
+fn known(station: &Station, job: JobId) -> Result<Option<Job>, CliError> {
+    match station.ledger()?.job(job) {
+        Ok(job) => Ok(Some(job)),
+        Err(LedgerError::NoJob(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn only_open(station: &Station) -> Result<Option<JobId>, CliError> {
@@ -106,6 +111,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
         },
         challenge_life: None,
         notice: wishes.notice,
+        task: None,
     }
 }
 
@@ -135,13 +141,8 @@ pub(super) fn with<T>(
 }
 
 /// The ledger; in a rehearsal with the fault that was asked for.
-pub(super) fn journal(station: &Station) -> Result<Box<dyn Ledger>, CliError> {
-    let ledger = Box::new(station.ledger()?);
-    #[cfg(feature = "simulator")]
-    if station.settings.training_key {
-        return rehearsal::journal(ledger, &station.face);
-    }
-    Ok(ledger)
+pub(super) fn journal(station: &Station) -> Result<Box<dyn Batches + Send>, CliError> {
+    Ok(station.open_ledger()?()?)
 }
 
 /// Who runs this, as the session says.

@@ -3,13 +3,14 @@
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::CliError;
 use super::station::Station;
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
-use crate::ledger::Ledger;
+use crate::ledger::OpenLedger;
 use crate::simulator::key::{Blueprint, Desk, Model, Move, Sight, Touch, TrainingBus, TrainingKey};
 use crate::simulator::ledger::{FaultPoint, FaultyLedger};
 use crate::ui::{Event, Face};
@@ -38,16 +39,20 @@ const PACE: &str = "KEYWRIGHT_TRAINING_PACE";
 /// The same if nothing is said.
 const MOVE: u64 = 800;
 
-/// The ledger, with the fault that the rehearsal asks for.
-pub(super) fn journal(ledger: Box<dyn Ledger>, face: &Arc<dyn Face>) -> Result<Box<dyn Ledger>, CliError> {
-    let Some(point) = env::var(FAULT).ok().filter(|point| !point.is_empty()) else { return Ok(ledger) };
+/// How ledgers are opened so that they have the fault that the rehearsal asks for. All of them count their writes together.
+pub(super) fn journal(open: OpenLedger, face: &Arc<dyn Face>) -> Result<OpenLedger, CliError> {
+    let Some(point) = env::var(FAULT).ok().filter(|point| !point.is_empty()) else { return Ok(open) };
     let point: FaultPoint = point.parse().map_err(|reason| CliError::Rehearsal { variable: FAULT, reason })?;
-    let face = Arc::clone(face);
-    let halt = move || loop {
-        face.tell(&Event::Notice { sentence: "halted at the fault point, until somebody ends the program".into() });
-        std::thread::park();
-    };
-    Ok(Box::new(FaultyLedger::new(ledger, point, Box::new(halt))))
+    let (face, writes) = (Arc::clone(face), Arc::new(AtomicU32::new(0)));
+    Ok(Arc::new(move || {
+        let face = Arc::clone(&face);
+        let halt = move || loop {
+            face.tell(&Event::Notice { sentence: "halted at the fault point, until somebody ends the program".into() });
+            std::thread::park();
+        };
+        let faulty = FaultyLedger::new(open()?, point, Box::new(halt)).counting_with(Arc::clone(&writes));
+        Ok(Box::new(faulty))
+    }))
 }
 
 /// Training keys in their ports, touched, taken out and put back when asked; in no hurry if somebody looks on.

@@ -10,7 +10,7 @@ use crate::ui::{Block, Sheet};
 pub(super) fn list(station: &Station) -> Result<(), CliError> {
     let mut ledger = station.ledger()?;
     let jobs = ledger.jobs(Some(JobState::Open))?;
-    let states = jobs.iter().map(|job| last_step(&mut ledger, job)).collect::<Result<Vec<_>, _>>()?;
+    let states = jobs.iter().map(|job| last_step(&mut *ledger, job)).collect::<Result<Vec<_>, _>>()?;
     let told = jobs.iter().zip(&states).map(|(job, state)| JobRow {
         job: job.id,
         upn: job.order.upn.clone(),

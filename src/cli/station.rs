@@ -18,7 +18,8 @@ use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
 use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::place::LedgerPlace;
+use crate::ledger::{Batches, OpenLedger};
 use crate::secret::SecretText;
 use crate::secret::private::make_directory;
 #[cfg(feature = "simulator")]
@@ -116,9 +117,25 @@ impl Station {
         }
     }
 
-    /// The ledger; made if it is missing.
-    pub(super) fn ledger(&self) -> Result<SqliteLedger, CliError> {
-        Ok(SqliteLedger::open(&self.places()?.ledger, Arc::clone(&self.clock))?)
+    /// The ledger; a file is made if it is missing.
+    pub(super) fn ledger(&self) -> Result<Box<dyn Batches + Send>, CliError> {
+        Ok(self.ledger_place()?.open(Arc::clone(&self.clock))?)
+    }
+
+    /// Where the ledger is.
+    pub(super) fn ledger_place(&self) -> Result<LedgerPlace, CliError> {
+        Ok(LedgerPlace::File(self.places()?.ledger))
+    }
+
+    /// Opens the ledger to work with it, as often as it is asked and from any thread; in a rehearsal with the fault that was
+    /// asked for, whose writes are counted over all openings that come from one call of this.
+    pub(super) fn open_ledger(&self) -> Result<OpenLedger, CliError> {
+        let open = self.ledger_place()?.opener(Arc::clone(&self.clock));
+        #[cfg(feature = "simulator")]
+        if self.settings.training_key {
+            return rehearsal::journal(open, &self.face);
+        }
+        Ok(open)
     }
 
     /// The safe that only this station opens; made if it is missing.

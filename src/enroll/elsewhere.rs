@@ -64,7 +64,7 @@ pub enum Submitted {
 /// # Errors
 /// [`LedgerError`].
 pub fn use_of(ledger: &mut dyn Ledger, tenant: &str, user: &str, challenge: &str) -> Result<Use, LedgerError> {
-    let jobs = ledger.jobs(None)?;
+    let jobs = ledger.jobs_of_user(user, None)?;
     use_among(ledger, &jobs, tenant, user, challenge)
 }
 
@@ -99,8 +99,8 @@ pub fn use_among(ledger: &mut dyn Ledger, jobs: &[Job], tenant: &str, user: &str
 /// # Errors
 /// [`LedgerError`].
 pub fn made_in(ledger: &mut dyn Ledger, id: JobId) -> Result<Option<Made>, LedgerError> {
-    let job = ledger.jobs(None)?.into_iter().find(|job| job.id == id);
-    job.map_or(Ok(None), |job| made_by(ledger, &job))
+    let job = ledger.job(id)?;
+    made_by(ledger, &job)
 }
 
 /// What a job wrote down for another station. Of a job that was ended its maker does not want it registered any more.
@@ -170,7 +170,7 @@ impl Enrolment<'_> {
             None => {}
         }
         let user = self.provider.user(&made.order.user_id)?;
-        let order = NewJob { place: Place::Register, operator: self.operator.clone(), ..made.order.clone() };
+        let order = NewJob { place: Place::Register, operator: self.operator.clone(), task: None, ..made.order.clone() };
         let id = self.ledger.open_job(&order)?;
         self.post(id, order, user, made.registration.clone(), false)
     }
@@ -235,7 +235,7 @@ impl Enrolment<'_> {
     /// What earlier runs made of the same passkey, or of another one for the same challenge.
     fn earlier(&mut self, made: &Made) -> Result<Option<Earlier>, EnrolError> {
         let mut another = None;
-        for job in self.ledger.jobs(None)? {
+        for job in self.ledger.jobs_of_user(&made.order.user_id, None)? {
             let same = job.order.tenant == self.tenant && job.order.user_id == made.order.user_id;
             if !same || job.order.place != Place::Register || job.state == JobState::Ended {
                 continue;

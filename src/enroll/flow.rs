@@ -15,7 +15,7 @@ use super::progress::{Phase, Progress};
 use crate::ctap::{Authenticator, Blank, LinkError, Pinned, Sealed};
 use crate::handover::pin::{Alphabet, Safe};
 use crate::identity::{IdentityProvider, Offer, Registration, User};
-use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, Ticket};
+use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, TaskId, Ticket};
 use crate::secret::{Pin, SealedPin};
 use crate::ui::{Event, Step, Summary};
 
@@ -62,6 +62,8 @@ pub struct Order {
     pub challenge_life: Option<Duration>,
     /// A message to the user once the passkey is registered.
     pub notice: Option<Notice>,
+    /// The task of a batch that it is for, leased by the ledger that the enrolment writes to.
+    pub task: Option<TaskId>,
 }
 
 /// Everything that one enrolment needs.
@@ -146,7 +148,7 @@ impl Enrolment<'_> {
     /// [`EnrolError`]; what was begun can be resumed.
     pub fn run(&mut self, order: &Order) -> Result<Summary, EnrolError> {
         let user = self.provider.user(&order.user)?;
-        match self.unfinished(&user)? {
+        match self.unfinished(&user, order.task)? {
             Some(job) if order.reset != ResetPolicy::Always => self.resume_job(job.id, user, order),
             _ => self.start(user, order),
         }
@@ -229,9 +231,16 @@ impl Enrolment<'_> {
         Err(EnrolError::OtherTenant { job: job.id, tenant: job.order.tenant.clone() })
     }
 
-    pub(super) fn unfinished(&mut self, user: &User) -> Result<Option<Job>, EnrolError> {
-        let open = self.ledger.jobs(Some(JobState::Open))?;
-        Ok(open.into_iter().find(|job| job.order.user_id == user.id && job.order.tenant == self.tenant))
+    /// The open job of a user; for a task of a batch its own, or one that is for no task.
+    pub(super) fn unfinished(&mut self, user: &User, task: Option<TaskId>) -> Result<Option<Job>, EnrolError> {
+        let mut open = self.ledger.jobs_of_user(&user.id, Some(JobState::Open))?;
+        open.retain(|job| job.order.user_id == user.id && job.order.tenant == self.tenant);
+        if task.is_none() {
+            return Ok(open.into_iter().next());
+        }
+        let own = open.iter().position(|job| job.order.task == task);
+        let other = || open.iter().position(|job| job.order.task.is_none());
+        Ok(own.or_else(other).map(|index| open.swap_remove(index)))
     }
 
     /// Writes the intent, acts, writes the outcome. An act without its row does not happen.

@@ -55,6 +55,7 @@ impl Enrolment<'_> {
             unforced_pin_consent: !forces,
             display_name,
             place: if self.outbox.is_some() { Place::Make } else { Place::Here },
+            task: order.task,
         };
         let id = self.ledger.open_job(&job)?;
         let work = Work { id, order: job, user, model };
@@ -115,7 +116,7 @@ impl Enrolment<'_> {
     /// meanwhile.
     fn key_awaits_nothing(&mut self, identity: &KeyIdentity) -> Result<(), EnrolError> {
         let now = self.desk.clock.now();
-        for job in self.ledger.jobs(Some(JobState::Done))? {
+        for job in self.of_serial(identity, JobState::Done)? {
             let same =
                 job.order.place == Place::Make && matches!(identity.compare(&job.order.key, Look::Later), Sameness::Same(_));
             if same
@@ -130,8 +131,16 @@ impl Enrolment<'_> {
 
     /// Unfinished jobs of this very key.
     pub(super) fn jobs_of_key(&mut self, identity: &KeyIdentity) -> Result<Vec<Job>, EnrolError> {
-        let open = self.ledger.jobs(Some(JobState::Open))?;
+        let open = self.of_serial(identity, JobState::Open)?;
         Ok(open.into_iter().filter(|job| matches!(identity.compare(&job.order.key, Look::Later), Sameness::Same(_))).collect())
+    }
+
+    /// Jobs of keys that show the same serial number. A key that shows none is never the same as one that was seen before.
+    fn of_serial(&mut self, identity: &KeyIdentity, state: JobState) -> Result<Vec<Job>, EnrolError> {
+        match identity.shown_serial() {
+            Some(serial) => Ok(self.ledger.jobs_of_serial(serial, Some(state))?),
+            None => Ok(Vec::new()),
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn order(upn: &str) -> NewJob {
         unforced_pin_consent: false,
         display_name: "Schlüssel 1".into(),
         place: Place::Here,
+        task: None,
     }
 }
 

@@ -3,8 +3,12 @@
 //! A row of a job's journal is append-only. [`Ledger::before`] returns only when its row would survive a power cut;
 //! the [`Ticket`] that it gives has to be handed back with the outcome.
 
+mod batch;
+pub mod chain;
 #[cfg(test)]
 mod contract;
+mod error;
+pub mod place;
 pub mod sqlite;
 
 use std::fmt;
@@ -12,11 +16,16 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::advice::{Advice, Advised};
 use crate::ctap::KeyIdentity;
 use crate::identity::Registration;
 use crate::secret::SealedPin;
 use crate::webauthn::CredentialId;
+
+pub use batch::{
+    Batch, BatchId, Batches, Failure, KeyPart, NewBatch, NewTask, OpenLedger, Settled, Task, TaskId, TaskState, Wanted,
+};
+pub use chain::Verified;
+pub use error::{ALL, LedgerError};
 
 /// Names a job in this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +65,9 @@ pub struct NewJob {
     /// Whether one station does it all.
     #[serde(default)]
     pub place: Place,
+    /// The task of a batch that it is for. One that is not of this ledger is never named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
 }
 
 /// Which part of an enrolment is done where the job is recorded.
@@ -249,10 +261,11 @@ impl Ticket {
 ///
 /// Only who has claimed a job writes to it, and only one can: two programs never work on the same job at once.
 pub trait Ledger {
-    /// Opens a job and claims it.
+    /// Opens a job and claims it. A job for a task is bound to it by the same row.
     ///
     /// # Errors
-    /// [`LedgerError`].
+    /// [`LedgerError::NoTask`]; [`LedgerError::Rule`] if the lease of its task is not held by this opening, or if that task
+    /// has an open job already; others.
     fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError>;
 
     /// Claims an open job, to take it up again, and returns it as it stands now. The claim holds until the job is closed,
@@ -262,6 +275,32 @@ pub trait Ledger {
     /// [`LedgerError::Claimed`] if another program works on it, [`LedgerError::NoJob`], [`LedgerError::Rule`] if it is
     /// not open any more.
     fn claim(&mut self, job: JobId) -> Result<Job, LedgerError>;
+
+    /// Gives the claim on a job up, which stays open: another opening of the ledger can claim it, in this program or in
+    /// another. The lease of its task stays where it is until then.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoJob`], [`LedgerError::Rule`] if the job is not claimed.
+    fn release(&mut self, job: JobId) -> Result<(), LedgerError>;
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoJob`] and others.
+    fn job(&mut self, job: JobId) -> Result<Job, LedgerError>;
+
+    /// Jobs of a user, by the object id in any case of its letters; oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn jobs_of_user(&mut self, user_id: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError>;
+
+    /// Jobs of keys whose [shown serial number](KeyIdentity::shown_serial) this is; oldest first. Another maker's key may have
+    /// the same one: only [`KeyIdentity::compare`] says which key it is.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn jobs_of_serial(&mut self, serial: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError>;
 
     /// Jobs in a state, or all of them; oldest first.
     ///
@@ -295,69 +334,17 @@ pub trait Ledger {
     fn pin(&mut self, job: JobId, number: i64) -> Result<Option<SealedPin>, LedgerError>;
 
     /// Ends a job, gives its claim up and destroys every sealed PIN of it, in one transaction. When it returns, the PINs'
-    /// bytes are gone from the store's files as well.
+    /// bytes are gone from the store's files as well. The task of a job that ends as done is settled as done by the same
+    /// transaction, so that nobody gets a second key for it.
     ///
     /// # Errors
     /// [`LedgerError`]; [`LedgerError::Rule`] for [`JobState::Open`], and for a job that is not claimed.
     fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError>;
-}
 
-/// What can go wrong with the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// No space left for a row.
-    #[error("there is no space left for the ledger at {0}")]
-    Full(String),
-    /// Another process holds the ledger.
-    #[error("the ledger at {0} is in use by another program")]
-    Locked(String),
-    /// The file is not a ledger, or newer than this program.
-    #[error("the ledger at {path} cannot be used: {reason}")]
-    Unusable {
-        /// Where it is.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Another program works on the job.
-    #[error("job {0} is being worked on by another program")]
-    Claimed(JobId),
-    /// There is no such job.
-    #[error("the ledger has no job {0}")]
-    NoJob(JobId),
-    /// What was asked would make the record wrong.
-    #[error("the ledger's rules forbid it: {0}")]
-    Rule(String),
-    /// A row that cannot be read.
-    #[error("the ledger holds a row that cannot be read: {0}")]
-    Corrupt(String),
-    /// Anything else that the store says.
-    #[error("the ledger failed: {0}")]
-    Store(String),
-}
-
-advice! {
-    FULL: "ledger/full", Failed, "There is no space left for the ledger.", "Free some space on that disk and run the same command again; it goes on where it stopped.";
-    LOCKED: "ledger/locked", Failed, "The ledger is in use by another program.", "Wait until the other keywright has finished, then run the command again.";
-    UNUSABLE: "ledger/unusable", Failed, "The ledger cannot be used.", "Use the keywright version that wrote it, or name another ledger with --ledger.";
-    CLAIMED: "ledger/claimed", Failed, "Another program is working on this job.", "Wait until the other keywright has finished, then run the command again.";
-    NO_JOB: "ledger/no-job", Usage, "The ledger has no such job.", "Run `keywright resume --list` to see what is unfinished; check --ledger if you use it.";
-    RULE: "ledger/rule", Failed, "The ledger's rules forbid what was asked.", "Run the same command again; it goes on where it stopped. If it happens again, report it with the output of -vv.";
-    CORRUPT: "ledger/corrupt", Failed, "The ledger holds a row that cannot be read.", "Keep the file, name another ledger with --ledger, and reset the key before it is used.";
-    STORE: "ledger/store", Failed, "The ledger failed.", "Run `keywright doctor`: it checks the ledger's place and permissions.";
-}
-
-impl Advised for LedgerError {
-    fn advice(&self) -> &'static Advice {
-        match self {
-            Self::Full(_) => &FULL,
-            Self::Locked(_) => &LOCKED,
-            Self::Unusable { .. } => &UNUSABLE,
-            Self::Claimed(_) => &CLAIMED,
-            Self::NoJob(_) => &NO_JOB,
-            Self::Rule(_) => &RULE,
-            Self::Corrupt(_) => &CORRUPT,
-            Self::Store(_) => &STORE,
-        }
-    }
+    /// Reads the whole chain and everything that hangs on it. With the head that was noted down at an earlier time it also proves
+    /// that nothing was cut off the end since.
+    ///
+    /// # Errors
+    /// [`LedgerError::Tampered`] names the first row that does not fit; others.
+    fn verify(&mut self, noted: Option<&str>) -> Result<Verified, LedgerError>;
 }

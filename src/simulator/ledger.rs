@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::ledger::{Entry, Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Ticket};
+use crate::ledger::{
+    Batch, BatchId, Batches, Entry, Intent, Job, JobId, JobState, Ledger, LedgerError, NewBatch, NewJob, NewTask, Outcome,
+    Settled, Task, TaskId, Ticket, Verified, Wanted,
+};
 use crate::secret::SealedPin;
 
 /// What happens at the chosen write.
@@ -42,12 +47,12 @@ impl FromStr for FaultPoint {
     }
 }
 
-/// A ledger with one fault.
+/// A ledger with one fault. Every durable write counts: of jobs, of batches, and leases.
 pub struct FaultyLedger {
-    inner: Box<dyn Ledger>,
+    inner: Box<dyn Batches + Send>,
     point: FaultPoint,
-    halt: Box<dyn FnMut()>,
-    writes: u32,
+    halt: Box<dyn FnMut() + Send>,
+    writes: Arc<AtomicU32>,
 }
 
 impl fmt::Debug for FaultyLedger {
@@ -58,18 +63,24 @@ impl fmt::Debug for FaultyLedger {
 
 impl FaultyLedger {
     /// `halt` is called where the process has to stop; it should not return.
-    pub fn new(inner: Box<dyn Ledger>, point: FaultPoint, halt: Box<dyn FnMut()>) -> Self {
-        Self { inner, point, halt, writes: 0 }
+    pub fn new(inner: Box<dyn Batches + Send>, point: FaultPoint, halt: Box<dyn FnMut() + Send>) -> Self {
+        Self { inner, point, halt, writes: Arc::default() }
+    }
+
+    /// Counts together with other openings of the same ledger, so that the chosen write is one of all of them.
+    #[must_use]
+    pub fn counting_with(self, writes: Arc<AtomicU32>) -> Self {
+        Self { writes, ..self }
     }
 
     /// Writes so far, failed ones included.
     pub fn writes(&self) -> u32 {
-        self.writes
+        self.writes.load(Ordering::SeqCst)
     }
 
-    fn write<T>(&mut self, act: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        self.writes = self.writes.saturating_add(1);
-        let here = self.writes == self.point.write;
+    fn write<T>(&mut self, act: impl FnOnce(&mut dyn Batches) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let number = self.writes.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        let here = number == self.point.write;
         match self.point.fault {
             LedgerFault::Full if here => return Err(LedgerError::Full("the training ledger".into())),
             LedgerFault::HaltBefore if here => (self.halt)(),
@@ -86,6 +97,26 @@ impl FaultyLedger {
 impl Ledger for FaultyLedger {
     fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError> {
         self.write(|inner| inner.open_job(order))
+    }
+
+    fn release(&mut self, job: JobId) -> Result<(), LedgerError> {
+        self.inner.release(job)
+    }
+
+    fn job(&mut self, job: JobId) -> Result<Job, LedgerError> {
+        self.inner.job(job)
+    }
+
+    fn jobs_of_user(&mut self, user_id: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
+        self.inner.jobs_of_user(user_id, state)
+    }
+
+    fn jobs_of_serial(&mut self, serial: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
+        self.inner.jobs_of_serial(serial, state)
+    }
+
+    fn verify(&mut self, noted: Option<&str>) -> Result<Verified, LedgerError> {
+        self.inner.verify(noted)
     }
 
     fn jobs(&mut self, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
@@ -114,5 +145,39 @@ impl Ledger for FaultyLedger {
 
     fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError> {
         self.write(|inner| inner.close(job, state))
+    }
+}
+
+impl Batches for FaultyLedger {
+    fn open_batch(&mut self, order: &NewBatch, tasks: &[NewTask]) -> Result<BatchId, LedgerError> {
+        self.write(|inner| inner.open_batch(order, tasks))
+    }
+
+    fn batches(&mut self) -> Result<Vec<Batch>, LedgerError> {
+        self.inner.batches()
+    }
+
+    fn tasks(&mut self, batch: BatchId) -> Result<Vec<Task>, LedgerError> {
+        self.inner.tasks(batch)
+    }
+
+    fn task(&mut self, task: TaskId) -> Result<Task, LedgerError> {
+        self.inner.task(task)
+    }
+
+    fn lease(&mut self, batch: BatchId, wanted: &Wanted) -> Result<Option<Task>, LedgerError> {
+        self.write(|inner| inner.lease(batch, wanted))
+    }
+
+    fn settle(&mut self, task: TaskId, settled: &Settled) -> Result<(), LedgerError> {
+        self.write(|inner| inner.settle(task, settled))
+    }
+
+    fn retry(&mut self, task: TaskId) -> Result<(), LedgerError> {
+        self.write(|inner| inner.retry(task))
+    }
+
+    fn close_batch(&mut self, batch: BatchId) -> Result<(), LedgerError> {
+        self.write(|inner| inner.close_batch(batch))
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn run(station: &Station, args: &RemoveArgs) -> Result<Exit, CliError
 fn plan(station: &Station, which: &Which, user: &User, methods: Vec<Method>) -> Result<Plan, CliError> {
     let named = |ids: &[String]| ids.iter().map(|id| named(user, &methods, id)).collect::<Result<Vec<_>, _>>();
     let goes: Vec<String> = if let Some(serial) = &which.serial {
-        let credentials = credentials_of(&mut station.ledger()?, user, serial)?;
+        let credentials = credentials_of(&mut *station.ledger()?, user, serial)?;
         if credentials.is_empty() {
             return Err(CliError::NoSuchSerial { serial: serial.clone(), upn: user.upn.clone() });
         }
@@ -96,8 +96,8 @@ fn named(user: &User, methods: &[Method], name: &str) -> Result<String, CliError
 /// Credentials that the ledger registered or gave away to be registered, or may have, for the user on the key with this serial number.
 fn credentials_of(ledger: &mut dyn Ledger, user: &User, serial: &str) -> Result<Vec<CredentialId>, LedgerError> {
     let mut credentials = Vec::new();
-    for job in ledger.jobs(None)? {
-        if job.order.user_id.eq_ignore_ascii_case(&user.id) && job.order.key.shown_serial() == Some(serial) {
+    for job in ledger.jobs_of_serial(serial, None)? {
+        if job.order.user_id.eq_ignore_ascii_case(&user.id) {
             let posted = ledger.entries(job.id)?.into_iter().filter_map(|entry| match (entry.intent, entry.outcome) {
                 (Intent::Register { .. }, Some(Outcome::Failed { .. })) => None,
                 (Intent::Register { registration } | Intent::Deposit { registration }, _) => Some(registration.credential_id),

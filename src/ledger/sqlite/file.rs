@@ -5,8 +5,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use super::links;
 use crate::ledger::LedgerError;
 use crate::secret::private;
 
@@ -16,8 +17,43 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Marks the file as ours for programs that look (`file`, backup tools): "KWRT".
 const APPLICATION_ID: i32 = 0x4B57_5254;
 
-/// One script a version: the script at index 0 leads from an empty file to version 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+/// Leads from one version to the next: a script, and what takes more than a script.
+type Migration = (&'static str, fn(&Transaction<'_>) -> rusqlite::Result<()>);
+
+/// The migration at index 0 leads from an empty file to version 1.
+const MIGRATIONS: &[Migration] =
+    &[(include_str!("schema-1.sql"), |_| Ok(())), (include_str!("schema-2.sql"), links::append_version_one)];
+
+/// Why a transaction was given up.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The store.
+    Store(rusqlite::Error),
+    /// A rule of the ledger.
+    Told(LedgerError),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl Stop {
+    /// As the layer above understands it.
+    pub(super) fn at(self, place: &Path) -> LedgerError {
+        match self {
+            Self::Store(error) => fault(place, error),
+            Self::Told(error) => error,
+        }
+    }
+}
 
 /// Opens the ledger at `place`; makes it if there is none.
 pub(super) fn open(place: &Path) -> Result<Connection, LedgerError> {
@@ -102,8 +138,9 @@ fn migrate(place: &Path, connection: &mut Connection) -> Result<(), LedgerError>
             return Ok(());
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for script in MIGRATIONS.iter().skip(version(&transaction)?) {
+        for (script, then) in MIGRATIONS.iter().skip(version(&transaction)?) {
             transaction.execute_batch(script)?;
+            then(&transaction)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;

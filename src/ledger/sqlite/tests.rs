@@ -242,8 +242,8 @@ fn what_is_not_a_ledger_is_refused_and_left_alone() {
 
     let newer = directory.path().join("newer");
     drop(open(&newer));
-    outside(&newer).execute_batch("PRAGMA user_version = 2").unwrap();
-    assert!(reason(&newer).contains("version is 2"));
+    outside(&newer).execute_batch("PRAGMA user_version = 3").unwrap();
+    assert!(reason(&newer).contains("version is 3"));
 
     assert!(!reason(directory.path()).is_empty(), "a directory is not a ledger");
 }
