@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use keywright::advice::Advice;
-use keywright::{cli, ctap, enroll, handover, identity, ledger, simulator, webauthn};
+use keywright::{batch, cli, ctap, enroll, handover, identity, ledger, simulator, webauthn};
 
 /// Every table, under the heading that it has in the catalogue.
 fn tables() -> Vec<(&'static str, &'static [Advice])> {
@@ -24,6 +24,8 @@ fn tables() -> Vec<(&'static str, &'static [Advice])> {
         ("The ledger", ledger::ALL),
         ("Temporary PINs and the safe", handover::pin::ALL),
         ("Files between stations", handover::parcel::ALL),
+        ("Rosters", batch::roster::ALL),
+        ("Rows of rosters", batch::roster::ROWS),
         ("The training key", simulator::key::ALL),
     ]
 }

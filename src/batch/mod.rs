@@ -4,7 +4,7 @@ mod offline;
 mod prepare;
 mod prepared;
 mod results;
-mod roster;
+pub mod roster;
 mod submit;
 
 use crate::advice::Advised;

@@ -254,7 +254,6 @@ advice! {
     NO_SUCH_TOUCH: "cli/no-such-touch", Usage, "The training key is touched in no such way.", "Set KEYWRIGHT_TRAINING_TOUCH to never, denied, a number of milliseconds, or nothing.";
     TENANT: "cli/training-tenant", Failed, "The training tenant cannot start.", "Check the address after --listen and the script.";
     SEVERAL_USERS: "cli/several-users", Usage, "One key is enrolled for one user.", "Name one user; several at once are for --prepare.";
-    ROSTER: "cli/roster", Usage, "The list of users cannot be used.", "Give user principal names, or a file with one a line; `#` begins a comment.";
     SEVERAL_UNFINISHED: "cli/several-unfinished", Usage, "More than one job is unfinished.", "Name one of the jobs that `keywright resume --list` shows.";
     INTERRUPTED: "cli/interrupted", Interrupted, "Interrupted.", "Run the same command again to go on where it stopped.";
 }
@@ -296,7 +295,7 @@ impl Advised for CliError {
             Self::NoSuchTouch(_) => &NO_SUCH_TOUCH,
             Self::Tenant(_) => &TENANT,
             Self::SeveralUsers(_) => &SEVERAL_USERS,
-            Self::Roster(_) => &ROSTER,
+            Self::Roster(error) => error.advice(),
             Self::Parcel(error) => error.advice(),
             Self::SeveralUnfinished(_) => &SEVERAL_UNFINISHED,
             Self::Interrupted => &INTERRUPTED,

@@ -101,9 +101,9 @@ fn what_does_not_fit_is_said_before_anything_is_done() {
     }
     desk(&place, &profile, &["enroll", ADELE, TINA]).failed("cli/several-users", 2);
     prepare(&["age1nonsense", ADELE]).failed("parcel/recipient", 2);
-    prepare(&[&recipient, "nowhere.txt"]).failed("cli/roster", 2);
+    prepare(&[&recipient, "nowhere.txt"]).failed("roster/unreadable", 2);
     std::fs::write(place.path().join("empty.txt"), "# nobody\n").unwrap();
-    prepare(&[&recipient, "empty.txt"]).failed("cli/roster", 2);
+    prepare(&[&recipient, "empty.txt"]).failed("roster/unreadable", 2);
     prepare(&[&recipient, ADELE]).done();
     prepare(&[&recipient, ADELE]).failed("parcel/exists", 2);
     desk(&place, &profile, &["enroll", "--offline", "p.age", "--out", "r.age"]).failed("parcel/other-station", 2);
