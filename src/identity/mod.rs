@@ -1,5 +1,6 @@
 //! What enrolment asks of an identity provider: the trait and plain types. Adapters live below it (`entra`).
 
+mod directory;
 pub mod entra;
 mod message;
 mod passkey_name;
@@ -15,6 +16,7 @@ use crate::advice::{Advice, Advised};
 use crate::ctap::Aaguid;
 use crate::webauthn::{CreationOptions, CredentialId};
 
+pub use directory::{Directory, Group, Lookup};
 pub use message::{Message, SendError};
 pub use passkey_name::{passkey_name, passkey_name_of};
 pub use sign_in::{SignInRefusal, SignInTrouble};

@@ -207,7 +207,7 @@ fn unquoted(segment: String) -> Vec<String> {
     }
 }
 
-fn decoded(segment: &str) -> String {
+pub fn decoded(segment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = segment.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

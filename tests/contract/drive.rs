@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use keywright::identity::entra::TapWish;
-use keywright::identity::{IdentityProvider as _, KeyModel, Message, RegisterError, User};
+use keywright::identity::{Directory as _, IdentityProvider as _, KeyModel, Message, RegisterError, User};
 use keywright::simulator::key::Model;
 use keywright::simulator::tenant::{Act, Exchange, Fault, KeyRestrictions, RecordedAnswer, RunningTenant, Script, Spelling};
 use keywright::simulator::tenant::{Target, TrainingGroup, TrainingStrength, TrainingUser};
 use serde_json::{Value, json};
 
-use crate::document::Document;
+use crate::document::{Document, decoded};
 use crate::schema::Speaker;
 use crate::support::soft_key::SoftKey;
 use crate::support::tenant::Desk;
@@ -36,6 +36,7 @@ const TALKS: &[Talk] = &[
     Talk { title: "pages and spellings", script: paged, held: pages },
     Talk { title: "names that need care", script: odd_names, held: names },
     Talk { title: "rules", script: ruled, held: rules },
+    Talk { title: "many at once, and groups", script: crowd, held: many },
     Talk { title: "without permissions", script: Script::default, held: no_permissions },
     Talk { title: "troubles", script: Script::default, held: troubles },
     Talk { title: "refusals", script: Script::default, held: refusals },
@@ -79,7 +80,7 @@ fn pages(desk: &mut Desk) {
 
 /// A tenant with groups, profiles, restrictions and strengths.
 pub fn ruled() -> Script {
-    let groups = vec![TrainingGroup { id: GROUP.into(), display_name: "Key users".into() }];
+    let groups = vec![TrainingGroup { id: GROUP.into(), display_name: "Key users".into(), devices: 2 }];
     let mut script = Script { groups, ..Script::default() };
     script.policy.include_targets[0].id = GROUP.into();
     script.policy.exclude_targets = vec![Target { id: "b1a6f9b6-0000-4000-8000-000000000002".into(), ..Target::default() }];
@@ -100,6 +101,26 @@ fn rules(desk: &mut Desk) {
     assert!(desk.entra.preflight(&user, &MODEL).unwrap().failure().is_some());
     let policy = desk.entra.policy().unwrap();
     assert_eq!((policy.included[0].title.as_str(), policy.excluded.len()), (r#"the group "Key users""#, 1));
+}
+
+fn crowd() -> Script {
+    let mut script = ruled();
+    script.page_size = 3;
+    let groups = vec![GROUP.to_owned()];
+    script.users.iter_mut().for_each(|user| user.groups.clone_from(&groups));
+    script.users[3].mail = Some("o'neil+desk@contoso.example".into());
+    script
+}
+
+fn many(desk: &mut Desk) {
+    let names = [ADELE, "O'Neil+desk@contoso.example", "nobody@contoso.example"].map(str::to_owned);
+    let found = desk.entra.users(&names).unwrap();
+    assert!(found[0].is_ok() && found[1].is_ok() && found[2].is_err(), "{found:?}");
+    assert_eq!(desk.entra.groups("Key users").unwrap()[0].id, GROUP);
+    assert_eq!(desk.entra.groups(GROUP).unwrap().len(), 1);
+    assert_eq!(desk.entra.members(GROUP).unwrap().len(), 5);
+    desk.tenant.change(|script| script.application.withheld = vec!["User.Read.All".into()]);
+    assert_eq!(desk.entra.members(GROUP).unwrap().len(), 5);
 }
 
 fn odd_names() -> Script {
@@ -261,7 +282,7 @@ fn parts(exchange: &Exchange) -> Vec<Exchange> {
     for request in asked["requests"].as_array().unwrap() {
         let url = request["url"].as_str().unwrap().trim_start_matches('/');
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let query = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into()));
+        let query = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decoded(name), decoded(value)));
         let response = answered["responses"].as_array().into_iter().flatten().find(|one| one["id"] == request["id"]);
         let bytes = |body: &Value| if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         all.push(Exchange {

@@ -8,6 +8,7 @@ mod agreement;
 mod around;
 mod calls;
 mod codes;
+mod directory;
 mod faults;
 mod gate;
 mod hostile;

@@ -233,8 +233,8 @@ fn what_is_missing_is_named() {
 fn groups_have_names() {
     let named = |script: &mut Script| {
         script.groups = vec![
-            TrainingGroup { id: "g".into(), display_name: "Interns".into() },
-            TrainingGroup { id: "h".into(), display_name: "Key \u{1b}users".into() },
+            TrainingGroup { id: "g".into(), display_name: "Interns".into(), devices: 0 },
+            TrainingGroup { id: "h".into(), display_name: "Key \u{1b}users".into(), devices: 0 },
         ];
     };
     let excluded = trouble(

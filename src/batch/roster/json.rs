@@ -89,8 +89,7 @@ impl<'a> Walk<'a> {
     }
 
     fn line(&mut self) -> u32 {
-        let passed = self.text.as_bytes().get(self.counted..self.at).unwrap_or_default();
-        let breaks = passed.iter().filter(|byte| **byte == b'\n').count();
+        let breaks = self.text.get(self.counted..self.at).unwrap_or_default().matches('\n').count();
         self.line = self.line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
         self.counted = self.at;
         self.line

@@ -41,15 +41,16 @@ pub(super) fn read(roster: &mut Roster, text: &str) -> Result<(), RosterError> {
         if record.iter().all(|cell| cell.trim().is_empty()) || record.get(0).is_some_and(|cell| cell.trim().starts_with('#')) {
             continue;
         }
-        match &shape {
-            Some(shape) => shape.row(roster, line, &record)?,
-            None => {
-                let found = Shape::of(roster, line, &record)?;
-                if matches!(found, Shape::Nameless) {
-                    found.row(roster, line, &record)?;
-                }
-                shape = Some(found);
+        if shape.is_none() {
+            let found = Shape::of(roster, line, &record)?;
+            let is_row = matches!(found, Shape::Nameless);
+            shape = Some(found);
+            if !is_row {
+                continue;
             }
+        }
+        if let Some(shape) = &shape {
+            shape.row(roster, line, &record)?;
         }
     }
 }

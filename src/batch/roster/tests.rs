@@ -189,7 +189,7 @@ proptest! {
 }
 
 fn bounded(bytes: Vec<u8>) {
-    let lines = u32::try_from(bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1).unwrap();
+    let lines = u32::try_from(bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count().saturating_add(1)).unwrap();
     if let Ok(roster) = Roster::of("r", bytes) {
         let numbers: Vec<u32> = roster.rows.iter().map(|row| row.line).collect();
         assert!(numbers.is_sorted() && numbers.iter().all(|line| (1..=lines).contains(line)), "{roster:?}");

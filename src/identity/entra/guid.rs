@@ -12,6 +12,13 @@ pub(super) fn guid(rng: &mut (impl CryptoRng + ?Sized)) -> String {
     parts.map(|part| digits.get(part).unwrap_or_default()).join("-")
 }
 
+/// Whether a text has the form of one.
+pub(super) fn is_guid(text: &str) -> bool {
+    let dashed = |place: usize, byte: u8| matches!(place, 8 | 13 | 18 | 23) == (byte == b'-');
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| dashed(place, byte) && (byte == b'-' || byte.is_ascii_hexdigit()))
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
@@ -26,6 +33,7 @@ mod tests {
             let id = guid(&mut rng);
             assert_eq!(id.len(), 36);
             assert_eq!(&id[14..15], "4");
+            assert!(is_guid(&id) && !is_guid(&id.replace('4', "-")), "{id}");
             assert!("89ab".contains(&id[19..20]), "{id}");
         }
     }

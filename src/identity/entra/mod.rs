@@ -7,6 +7,7 @@ mod batch;
 mod challenge;
 mod cloud;
 mod credential_ids;
+mod directory;
 mod exchange;
 mod fido2_methods;
 mod graph;

@@ -8,6 +8,7 @@ mod assertion;
 mod audit;
 mod batch;
 mod challenge;
+mod directory;
 mod envelope;
 mod fault;
 mod judge;

@@ -42,14 +42,6 @@ impl Tenant {
         Ok(self.page(request, self.script.strengths.iter().map(TrainingStrength::to_json).collect()))
     }
 
-    /// A group by its object id.
-    pub(super) fn group(&self, request: &Request, id: &str) -> Result<Response, Refusal> {
-        if self.script.groups.iter().any(|group| group.id.eq_ignore_ascii_case(id)) {
-            return Ok((200, self.group_of(request, id)).into());
-        }
-        Err(Refusal::no_user(id))
-    }
-
     /// A group with the members that were asked for; one that the script does not name has no name.
     pub(super) fn group_of(&self, request: &Request, id: &str) -> Value {
         let select = request.query.iter().find(|(name, _)| name == "$select").map_or("id,displayName", |(_, fields)| fields);

@@ -20,8 +20,8 @@ const CLAIMS: &str = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\
 const PASSKEY_READ: &[&str] =
     &["UserAuthMethod-Passkey.Read.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"];
 const PASSKEY_WRITE: &[&str] = &["UserAuthMethod-Passkey.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"];
-const USER_BASIC: &[&str] = &["User.ReadBasic.All", "User.Read.All", "Directory.Read.All"];
-const USER_FULL: &[&str] = &["User.Read.All", "Directory.Read.All"];
+pub(super) const USER_BASIC: &[&str] = &["User.ReadBasic.All", "User.Read.All", "Directory.Read.All"];
+pub(super) const USER_FULL: &[&str] = &["User.Read.All", "Directory.Read.All"];
 const GROUPS: &[&str] = &["GroupMember.Read.All", "Directory.Read.All"];
 
 impl Tenant {
@@ -65,9 +65,10 @@ impl Tenant {
                 self.tap_policy(request)
             }
             ["policies", below @ ..] => self.policies(request, below),
-            ["groups", id] => {
+            ["users"] => self.people(request),
+            ["groups", below @ ..] => {
                 self.require(GROUPS)?;
-                self.group(request, id)
+                self.groups(request, below)
             }
             ["auditLogs", "directoryAudits"] => self.audits(request),
             [first, below @ ..] => match first.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')")) {
@@ -137,27 +138,10 @@ impl Tenant {
 
     fn user(&self, request: &Request, user: &TrainingUser) -> Outcome {
         self.require(USER_BASIC)?;
-        let select = request
-            .query
-            .iter()
-            .find(|(name, _)| name == "$select")
-            .map_or("displayName,id,userPrincipalName", |(_, fields)| fields);
-        let fields: Vec<&str> = select.split(',').map(str::trim).collect();
-        if fields.iter().any(|field| matches!(*field, "accountEnabled" | "userType")) {
+        if fields(request).iter().any(|field| matches!(*field, "accountEnabled" | "userType")) {
             self.require(USER_FULL)?;
         }
-        let mut body = json!({
-            "id": user.id,
-            "userPrincipalName": user.upn,
-            "displayName": user.display_name,
-            "accountEnabled": user.enabled,
-            "userType": user.kind,
-            "mail": user.mail,
-        });
-        if let Some(members) = body.as_object_mut() {
-            members.retain(|name, _| fields.contains(&name.as_str()));
-        }
-        Ok((200, body).into())
+        Ok((200, selected(request, user)).into())
     }
 
     fn creation_options(&mut self, request: &Request, beta: bool, call: &str, user: &TrainingUser) -> Outcome {
@@ -252,6 +236,29 @@ impl Tenant {
             .collect();
         Ok((200, json!({"userId": user.id, "rpId": self.script.rp_id, "passkeys": list})).into())
     }
+}
+
+/// The fields that were asked for.
+fn fields(request: &Request) -> Vec<&str> {
+    let select = request.query.iter().find(|(name, _)| name == "$select");
+    select.map_or("displayName,id,userPrincipalName", |(_, fields)| fields).split(',').map(str::trim).collect()
+}
+
+/// A user with the fields that were asked for.
+pub(super) fn selected(request: &Request, user: &TrainingUser) -> Value {
+    let fields = fields(request);
+    let mut body = json!({
+        "id": user.id,
+        "userPrincipalName": user.upn,
+        "displayName": user.display_name,
+        "accountEnabled": user.enabled,
+        "userType": user.kind,
+        "mail": user.mail,
+    });
+    if let Some(members) = body.as_object_mut() {
+        members.retain(|name, _| fields.contains(&name.as_str()));
+    }
+    body
 }
 
 /// A header's value that goes back to where it came from.

@@ -99,13 +99,16 @@ pub struct TrainingUser {
 }
 
 /// A group of the training tenant. Who is in it stands with the users.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingGroup {
     /// Object id.
     pub id: String,
     /// Name for people.
     pub display_name: String,
+    /// Devices among its members, as groups may have them.
+    #[serde(default)]
+    pub devices: u8,
 }
 
 /// An authentication strength.
