@@ -56,7 +56,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["identity::entra", "metadata"]),
     ("rusqlite", &["ledger::sqlite"]),
     ("hidapi", &["ctap"]),
-    ("rustix", &["ctap"]),
     ("pcsc", &["ctap"]),
     ("opensk", &["simulator"]),
     ("opensk_rand", &["simulator"]),

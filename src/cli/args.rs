@@ -204,7 +204,11 @@ pub(super) struct ResumeArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
     /// List the keys that are there
-    List,
+    List {
+        /// Ask no key: list only what the system knows of each, without AAGUID, PIN and the key's own serial number
+        #[arg(long)]
+        passive: bool,
+    },
     /// Show everything that a key says about itself
     Info,
     /// Wipe a key: PIN and every passkey on it

@@ -7,10 +7,11 @@ use crate::ctap::{CtapError, Link, LinkKind};
 use crate::enroll::Desk;
 use crate::ui::{Block, Problem, Sheet};
 
-/// Lists every key; one that cannot be read is listed with the reason.
-pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError> {
+/// Lists every key; one that cannot be read is listed with the reason. A passive list opens none, so that it needs no permission
+/// and disturbs no other program.
+pub(super) fn run(station: &Station, desk: &mut Desk<'_>, passive: bool) -> Result<(), CliError> {
     let links = desk.bus.links()?;
-    let rows: Vec<KeyRow> = links.iter().map(|link| row(desk, link)).collect();
+    let rows: Vec<KeyRow> = links.iter().map(|link| if passive { known(link) } else { asked(desk, link) }).collect();
     let block = if rows.is_empty() {
         Block::Line("No security key is there; `keywright doctor` says what keeps one from being seen.".into())
     } else {
@@ -20,8 +21,9 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     Ok(())
 }
 
-fn row(desk: &mut Desk<'_>, link: &Link) -> KeyRow {
-    let mut row = KeyRow {
+/// What the system knows.
+fn known(link: &Link) -> KeyRow {
+    KeyRow {
         link: link.kind,
         path: link.path.clone(),
         product: link.product.clone(),
@@ -31,7 +33,12 @@ fn row(desk: &mut Desk<'_>, link: &Link) -> KeyRow {
         versions: Vec::new(),
         pin_set: None,
         problem: None,
-    };
+    }
+}
+
+/// What the key says as well.
+fn asked(desk: &mut Desk<'_>, link: &Link) -> KeyRow {
+    let mut row = known(link);
     if let Err(error) = read(desk, link, &mut row) {
         row.problem = Some(Problem::of(&error));
     }
@@ -58,6 +65,7 @@ fn cells(row: &KeyRow) -> Vec<String> {
         (Some(problem), _) => problem.code,
         (None, Some(true)) => "set",
         (None, Some(false)) => "not set",
+        (None, None) if row.aaguid.is_none() => "-",
         (None, None) => "none",
     };
     let aaguid = row.aaguid.map(|aaguid| aaguid.to_string());

@@ -1,46 +1,32 @@
-//! macOS and Windows, over the library hidapi. Their own modules know where a device is plugged in, and what an error means.
+//! The library hidapi, which opens, reads and writes on every system. The system's own module knows where a device is plugged in,
+//! and what an error means.
 
 use std::ffi::CString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use hidapi::{DeviceInfo, HidApi, HidDevice, HidError};
+use hidapi::{HidApi, HidDevice, HidError};
 
 use super::{system, with_id};
-use crate::ctap::hid::descriptor::{FIDO_USAGE_PAGE, output_size};
-use crate::ctap::hid::device::printable;
+use crate::ctap::hid::descriptor::output_size;
 use crate::ctap::hid::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
-use crate::ctap::{Link, LinkError, LinkKind};
+use crate::ctap::{Link, LinkError};
 
 /// A HID report descriptor is at most this long (HID 1.11, `HID_API_MAX_REPORT_DESCRIPTOR_SIZE`).
 const LONGEST_DESCRIPTOR: usize = 4096;
 
-/// The library, once it was asked.
+/// The library, once it was asked. It looks at every HID device when it is made.
 #[derive(Default)]
-pub(in crate::ctap::hid) struct Driver(Option<HidApi>);
+pub(in crate::ctap::hid) struct Library(Option<HidApi>);
 
-impl fmt::Debug for Driver {
+impl fmt::Debug for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").finish_non_exhaustive()
+        f.debug_struct("Library").finish_non_exhaustive()
     }
 }
 
-impl Driver {
-    #[expect(clippy::unused_self, reason = "as on Linux")]
-    pub(in crate::ctap::hid) fn nodes(&self) -> Option<Vec<(String, String)>> {
-        None
-    }
-
-    /// A new library has just looked by itself.
-    pub(in crate::ctap::hid) fn devices(&mut self) -> Result<Vec<Link>, LinkError> {
-        if let Some(api) = &mut self.0 {
-            api.refresh_devices().map_err(|error| LinkError::System(error.to_string()))?;
-        }
-        let list = self.api()?.device_list();
-        Ok(list.filter(|info| info.usage_page() == FIDO_USAGE_PAGE).map(link_of).collect())
-    }
-
+impl Library {
     pub(in crate::ctap::hid) fn open(&mut self, link: &mut Link) -> Result<HidPipe, LinkError> {
         let path = CString::new(link.path.as_str()).map_err(|_| LinkError::Gone)?;
         let device = self.api()?.open_path(&path).map_err(|error| system::refusal(&link.path, &error))?;
@@ -48,24 +34,21 @@ impl Driver {
         Ok(HidPipe { path: link.path.clone(), report: report_size(&device), device })
     }
 
+    /// The library itself, made if nobody asked before.
     fn api(&mut self) -> Result<&mut HidApi, LinkError> {
         if self.0.is_none() {
             self.0 = Some(HidApi::new().map_err(|error| LinkError::System(error.to_string()))?);
         }
         self.0.as_mut().ok_or_else(|| LinkError::System("no access to HID devices".into()))
     }
-}
 
-fn link_of(info: &DeviceInfo) -> Link {
-    let path = info.path().to_string_lossy().into_owned();
-    Link {
-        kind: LinkKind::Usb,
-        vendor_id: Some(info.vendor_id()),
-        product_id: Some(info.product_id()),
-        product: printable(info.product_string()),
-        usb_serial: printable(info.serial_number()),
-        port: system::port(&path),
-        path,
+    /// Has it look once more; a new one has just looked by itself.
+    #[cfg(any(not(target_os = "linux"), test))]
+    pub(super) fn refreshed(&mut self) -> Result<&mut HidApi, LinkError> {
+        if let Some(api) = &mut self.0 {
+            api.refresh_devices().map_err(|error| LinkError::System(error.to_string()))?;
+        }
+        self.api()
     }
 }
 
@@ -121,29 +104,4 @@ impl PacketPipe for HidPipe {
 /// A signal came in between (Ctrl-C): nothing is wrong with the key.
 fn is_interruption(error: &HidError) -> bool {
     matches!(error, HidError::IoError { error } if error.kind() == ErrorKind::Interrupted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_library_looks_and_finds_fido_devices_only() {
-        let mut driver = Driver::default();
-        assert_eq!(driver.nodes(), None);
-        for look in 0..2 {
-            let found = driver.devices().unwrap();
-            assert!(found.iter().all(|link| link.kind == LinkKind::Usb && !link.path.is_empty()), "{look}: {found:?}");
-        }
-        let mut nowhere = Link {
-            kind: LinkKind::Usb,
-            path: "/dev/no-such-node".into(),
-            vendor_id: None,
-            product_id: None,
-            product: None,
-            usb_serial: None,
-            port: None,
-        };
-        assert!(driver.open(&mut nowhere).is_err());
-    }
 }

@@ -1,24 +1,20 @@
 //! Linux: hidraw nodes and sysfs.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use hidapi::{HidDevice, HidError};
 
-use super::with_id;
-use crate::ctap::hid::descriptor::{is_fido, output_size};
+use super::library::{HidPipe, Library};
+use crate::ctap::hid::descriptor::is_fido;
 use crate::ctap::hid::device::printable;
-use crate::ctap::hid::{PACKET_SIZE, PacketPipe, SMALLEST_PACKET};
 use crate::ctap::{Link, LinkError, LinkKind};
 
 const CLASS: &str = "/sys/class/hidraw";
 
-/// The kernel's own interface; nothing has to be kept.
+/// sysfs says what is there; the library opens it. Its own list reads hundreds of files for one key and tells no port.
 #[derive(Debug, Default)]
-pub(in crate::ctap::hid) struct Driver;
+pub(in crate::ctap::hid) struct Driver(Library);
 
 #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on other systems")]
 impl Driver {
@@ -41,9 +37,8 @@ impl Driver {
         Ok(names.iter().filter_map(|name| describe(name)).collect())
     }
 
-    pub(in crate::ctap::hid) fn open(&mut self, link: &mut Link) -> Result<HidrawPipe, LinkError> {
-        let file = OpenOptions::new().read(true).write(true).open(&link.path).map_err(|error| refusal(&link.path, &error))?;
-        Ok(HidrawPipe { path: link.path.clone(), file, report: report_size(&link.path) })
+    pub(in crate::ctap::hid) fn open(&mut self, link: &mut Link) -> Result<HidPipe, LinkError> {
+        self.0.open(link)
     }
 }
 
@@ -105,62 +100,31 @@ fn is_port(text: &str) -> bool {
     })
 }
 
-fn refusal(path: &str, error: &io::Error) -> LinkError {
-    match error.kind() {
-        ErrorKind::PermissionDenied => LinkError::AccessDenied(path.to_owned()),
-        ErrorKind::NotFound => LinkError::Gone,
-        _ if matches!(Errno::from_io_error(error), Some(Errno::NODEV | Errno::NXIO)) => LinkError::Gone,
-        _ => LinkError::System(error.to_string()),
+/// The list tells the port.
+pub(super) fn open_port(_device: &HidDevice) -> Option<String> {
+    None
+}
+
+/// The library hands the system's error on as text, which ends in its number.
+pub(super) fn refusal(path: &str, error: &HidError) -> LinkError {
+    let text = error.to_string();
+    match number_in(&text) {
+        // EPERM, EACCES
+        Some(1 | 13) => LinkError::AccessDenied(path.to_owned()),
+        // ENOENT, ENXIO, ENODEV
+        Some(2 | 6 | 19) => LinkError::Gone,
+        _ => LinkError::System(text),
     }
 }
 
-/// Size of the device's output report; 64 where it does not tell.
-fn report_size(path: &str) -> usize {
-    let descriptor = Path::new(path).file_name().map(|name| Path::new(CLASS).join(name).join("device/report_descriptor"));
-    let size = descriptor.and_then(|place| fs::read(place).ok()).and_then(|descriptor| output_size(&descriptor));
-    size.filter(|size| (SMALLEST_PACKET..=PACKET_SIZE).contains(size)).unwrap_or(PACKET_SIZE)
+/// The number in `… (os error 13)`, as the standard library writes it.
+fn number_in(text: &str) -> Option<i32> {
+    text.strip_suffix(')')?.rsplit_once("(os error ")?.1.parse().ok()
 }
 
-/// One open FIDO device.
-pub(in crate::ctap::hid) struct HidrawPipe {
-    path: String,
-    file: File,
-    report: usize,
-}
-
-impl HidrawPipe {
-    /// Reading and writing fail in one way only while a key is in its port: it no longer is.
-    fn lost(&self, error: &io::Error) -> LinkError {
-        log::debug!("{}: HID device lost: {error}", self.path);
-        LinkError::Gone
-    }
-}
-
-impl PacketPipe for HidrawPipe {
-    fn report_size(&self) -> usize {
-        self.report
-    }
-
-    fn write_packet(&mut self, packet: &[u8]) -> Result<(), LinkError> {
-        let report = with_id(packet);
-        // One write is one report; it is repeated only if a signal came in between (Ctrl-C).
-        self.file.write_all(&report).map_err(|error| self.lost(&error))
-    }
-
-    fn read_packet(&mut self, packet: &mut [u8; PACKET_SIZE], timeout: Duration) -> Result<Option<usize>, LinkError> {
-        let limit = Timespec { tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: timeout.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&limit)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(None),
-            Ok(_) => {}
-            Err(error) => return Err(self.lost(&error.into())),
-        }
-        match self.file.read(packet) {
-            Ok(0) => Err(LinkError::Gone),
-            Ok(count) => Ok(Some(count)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
-            Err(error) => Err(self.lost(&error)),
-        }
-    }
+/// Reading and writing fail in one way only while a key is in its port: it no longer is.
+pub(super) fn loss(_path: &str, _error: &HidError) -> LinkError {
+    LinkError::Gone
 }
 
 #[cfg(test)]
@@ -200,17 +164,39 @@ mod tests {
 
     #[test]
     fn why_not() {
-        let error = |number| io::Error::from_raw_os_error(number);
+        let refused = |number| {
+            let message = format!("failed to open device with path node: {}", std::io::Error::from_raw_os_error(number));
+            HidError::HidApiError { message }
+        };
         let rows = [
-            (ErrorKind::NotFound.into(), LinkError::Gone),
-            (error(Errno::NODEV.raw_os_error()), LinkError::Gone),
-            (error(Errno::NXIO.raw_os_error()), LinkError::Gone),
-            (error(Errno::ACCESS.raw_os_error()), LinkError::AccessDenied("node".into())),
-            (error(Errno::PERM.raw_os_error()), LinkError::AccessDenied("node".into())),
-            (error(Errno::MFILE.raw_os_error()), LinkError::System(error(Errno::MFILE.raw_os_error()).to_string())),
+            (refused(2), LinkError::Gone),
+            (refused(6), LinkError::Gone),
+            (refused(19), LinkError::Gone),
+            (refused(1), LinkError::AccessDenied("node".into())),
+            (refused(13), LinkError::AccessDenied("node".into())),
+            (refused(24), LinkError::System(refused(24).to_string())),
+            (HidError::InitializationError, LinkError::System(HidError::InitializationError.to_string())),
         ];
         for (error, expected) in rows {
             assert_eq!(refusal("node", &error), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_library_says_of_a_node_that_is_missing_or_none_is_understood() {
+        for (path, gone) in [("/dev/no-such-node", true), ("/dev/null", false)] {
+            let mut link = Link {
+                kind: LinkKind::Usb,
+                path: path.into(),
+                vendor_id: None,
+                product_id: None,
+                product: None,
+                usb_serial: None,
+                port: None,
+            };
+            let refused = Driver::default().open(&mut link).err();
+            assert_eq!(refused == Some(LinkError::Gone), gone, "{refused:?}");
+            assert!(gone || matches!(refused, Some(LinkError::System(_))), "{refused:?}");
         }
     }
 }

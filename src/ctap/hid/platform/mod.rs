@@ -7,16 +7,20 @@
 
 use zeroize::Zeroizing;
 
+mod library;
+
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
 #[cfg(target_os = "linux")]
 pub(super) use linux::Driver;
 
 // Built for the tests everywhere, so that what macOS and Windows use does not rot where nobody uses it.
 #[cfg(any(not(target_os = "linux"), test))]
-mod library;
+mod list;
 #[cfg(not(target_os = "linux"))]
-pub(super) use library::Driver;
+pub(super) use list::Driver;
 
 #[cfg(target_os = "macos")]
 mod macos;
@@ -24,8 +28,9 @@ mod macos;
 use macos as system;
 
 #[cfg(any(target_os = "windows", test))]
+#[cfg_attr(not(target_os = "windows"), expect(dead_code, reason = "its rows are tested everywhere"))]
 mod windows;
-#[cfg(any(target_os = "windows", all(target_os = "linux", test)))]
+#[cfg(target_os = "windows")]
 use windows as system;
 
 /// A packet as every system takes it. FIDO reports have no id, but its place goes in front all the same.
