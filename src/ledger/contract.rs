@@ -1,5 +1,8 @@
-//! What every store has to keep, as tests over `dyn Ledger`: a store's own tests call [`kept_by`] with a way to open it.
+//! What every store has to keep, as tests over `dyn Batches`: a store's own tests call [`kept_by`] with a way to open it.
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test")]
+
+mod batches;
+mod races;
 
 use std::collections::BTreeMap;
 
@@ -8,14 +11,14 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::aaguid::Aaguid;
-use crate::ctap::{KeyIdentity, LinkKind};
+use crate::ctap::{KeyIdentity, LinkKind, Serial};
 use crate::identity::Registration;
-use crate::ledger::{Intent, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place, Ticket};
+use crate::ledger::{Batches, Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place, Ticket};
 use crate::secret::SealedPin;
 use crate::webauthn::CredentialId;
 
 /// Opens the store under test; everything that was committed through another opening is there.
-pub(super) type Opening<'a> = &'a mut dyn FnMut() -> Box<dyn Ledger>;
+pub(super) type Opening<'a> = &'a mut dyn FnMut() -> Box<dyn Batches + Send>;
 
 /// The whole contract.
 pub(super) fn kept_by(open: Opening<'_>) {
@@ -27,10 +30,14 @@ pub(super) fn kept_by(open: Opening<'_>) {
     closing_destroys_the_pins_of_that_job_only(open);
     a_closed_job_stays_closed(open);
     one_program_works_on_a_job(open);
+    a_released_job_is_claimed_by_another(open);
+    jobs_are_found_by_user_and_by_serial(open);
+    batches::kept_by(open);
+    races::kept_by(open);
 }
 
 /// Random sequences against a model. `fresh` gives an empty store each time it is asked.
-pub(super) fn agrees_with_the_model(cases: u32, fresh: &dyn Fn() -> Box<dyn FnMut() -> Box<dyn Ledger>>) {
+pub(super) fn agrees_with_the_model(cases: u32, fresh: &dyn Fn() -> Box<dyn FnMut() -> Box<dyn Batches + Send>>) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let acts = prop::collection::vec(act(), 1..30);
     TestRunner::new(config).run(&acts, |acts| replay(&mut *fresh(), &acts)).unwrap();
@@ -173,6 +180,8 @@ fn an_unknown_job_is_named(open: Opening<'_>) {
     assert_eq!(ledger.entries(nobody).err(), Some(LedgerError::NoJob(nobody)));
     assert_eq!(ledger.pin(nobody, 1).err(), Some(LedgerError::NoJob(nobody)));
     assert_eq!(ledger.close(nobody, JobState::Done).err(), Some(LedgerError::NoJob(nobody)));
+    assert_eq!(ledger.release(nobody).err(), Some(LedgerError::NoJob(nobody)));
+    assert_eq!(ledger.job(nobody).err(), Some(LedgerError::NoJob(nobody)));
 }
 
 fn an_outcome_is_recorded_once(open: Opening<'_>) {
@@ -247,6 +256,52 @@ fn one_program_works_on_a_job(open: Opening<'_>) {
     let _ = theirs.before(id, &Intent::Seal, None).unwrap();
     theirs.close(id, JobState::Ended).unwrap();
     theirs.close(elsewhere, JobState::Ended).unwrap();
+}
+
+fn a_released_job_is_claimed_by_another(open: Opening<'_>) {
+    let (mut ours, mut theirs) = (open(), open());
+    let id = ours.open_job(&order("released")).unwrap();
+    let ticket = ours.before(id, &Intent::SetPin { draw: 1 }, Some(&sealed(4))).unwrap();
+    ours.after(ticket, &Outcome::Done).unwrap();
+    rule(theirs.release(id));
+    ours.release(id).unwrap();
+    rule(ours.release(id));
+    rule(ours.before(id, &Intent::Seal, None));
+    rule(ours.close(id, JobState::Ended));
+    assert_eq!(theirs.job(id).unwrap().state, JobState::Open);
+    theirs.claim(id).unwrap();
+    assert_eq!(theirs.pin(id, 1).unwrap(), Some(sealed(4)), "its PIN stays");
+    assert_eq!(ours.claim(id).err(), Some(LedgerError::Claimed(id)));
+    theirs.close(id, JobState::Ended).unwrap();
+}
+
+fn jobs_are_found_by_user_and_by_serial(open: Opening<'_>) {
+    let mut ledger = open();
+    let mut opened = |user: &str, serial: Option<&str>, usb: Option<&str>| {
+        let mut order = order("found");
+        order.user_id = user.into();
+        order.key.serial = serial.map(|serial| Serial(serial.into()));
+        order.key.usb_serial = usb.map(Into::into);
+        ledger.open_job(&order).unwrap()
+    };
+    let first = opened("AAAA-1", Some("771"), Some("55"));
+    let second = opened("aaaa-1", None, Some("771"));
+    let third = opened("bbbb-2", Some("772"), None);
+    let constant = opened("bbbb-2", None, Some("1000000000"));
+    ledger.close(third, JobState::Done).unwrap();
+    let mut ids = |of: &mut dyn FnMut(&mut dyn Ledger) -> Vec<Job>| of(&mut *ledger).iter().map(|job| job.id).collect::<Vec<_>>();
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_user("aaaa-1", None).unwrap()), [first, second]);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_user("BBBB-2", Some(JobState::Done)).unwrap()), [third]);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_user("BBBB-2", Some(JobState::Open)).unwrap()), [constant]);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_user("nobody", None).unwrap()), []);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_serial("771", None).unwrap()), [first, second]);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_serial("772", Some(JobState::Open)).unwrap()), []);
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_serial("55", None).unwrap()), [], "not the serial number that it shows");
+    let said = "a number that a whole model has is no serial number";
+    assert_eq!(ids(&mut |ledger| ledger.jobs_of_serial("1000000000", None).unwrap()), [], "{said}");
+    for id in [first, second, constant] {
+        ledger.close(id, JobState::Ended).unwrap();
+    }
 }
 
 #[derive(Clone, Debug)]
