@@ -41,6 +41,9 @@ pub struct User {
     pub enabled: Option<bool>,
     /// `userType` as the directory says: `Member`, `Guest`, or a value we do not know yet; `None` when unreadable.
     pub kind: Option<String>,
+    /// Language that the user prefers, as the directory says (`de-AT`); `None` when none is set or it is unreadable.
+    #[serde(default)]
+    pub language: Option<String>,
 }
 
 /// What is known of the key before the touch, for the policy to judge.

@@ -154,6 +154,7 @@ fn somebody() -> User {
         display_name: None,
         enabled: None,
         kind: None,
+        language: None,
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) const NAMELESS: Model = Model { credential_management: false, ..Model
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Ended {
     /// It came back.
-    Back(Result<Summary, EnrolError>),
+    Back(Box<Result<Summary, EnrolError>>),
     /// It died on the way.
     Died,
 }
@@ -42,7 +42,7 @@ pub(crate) fn run_to(world: &World, face: &Arc<ScriptedFace>, point: FaultPoint)
     let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
     let outcome = catch_unwind(AssertUnwindSafe(|| world.enroll_with(face, &agreed(), helpful, &mut ledger)));
     let reached = ledger.writes() >= point.write;
-    reached.then(|| outcome.map_or(Ended::Died, Ended::Back))
+    reached.then(|| outcome.map_or(Ended::Died, |back| Ended::Back(Box::new(back))))
 }
 
 /// Every fault of a ledger at this write.

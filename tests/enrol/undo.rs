@@ -103,7 +103,9 @@ fn dies(model: &Model, reason: Reason, point: FaultPoint) -> bool {
     let (world, face) = (World::new(model), sure());
     reason.prepare(&world, &face);
     let Some(first) = run_to(&world, &face, point) else { return false };
-    if let Ended::Back(Err(error)) = &first {
+    if let Ended::Back(back) = &first
+        && let Err(error) = back.as_ref()
+    {
         assert!(["ledger/full", "tenant/forbidden"].contains(&error.advice().code), "{name}: {error}");
     }
     if reason == Reason::Forbidden {

@@ -69,7 +69,7 @@ fn a_next_page_elsewhere_never_sees_the_token() {
         let profile = format!("tenant=\"t\"\nclient_id=\"c\"\nclient_secret=\"s\"\nauthority=\"{url}\"\ngraph=\"{url}\"");
         let clock: SharedClock = Arc::new(ManualClock::new("2026-11-23T15:00:00Z".parse().unwrap()));
         let (mut entra, _) = client(&profile, clock);
-        let user = User { id: "1".into(), upn: "a@b".into(), display_name: None, enabled: None, kind: None };
+        let user = User { id: "1".into(), upn: "a@b".into(), display_name: None, enabled: None, kind: None, language: None };
         assert!(matches!(entra.methods(&user), Err(IdentityError::Malformed(_))), "{link}");
         thread.join().unwrap();
     }

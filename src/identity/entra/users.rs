@@ -8,7 +8,7 @@ use crate::identity::{IdentityError, User};
 
 /// Longest user principal name of the directory is 113 characters; guests' names have a suffix.
 const MAX_NAME: usize = 512;
-pub(super) const ALL_FIELDS: &str = "id,userPrincipalName,displayName,accountEnabled,userType";
+pub(super) const ALL_FIELDS: &str = "id,userPrincipalName,displayName,accountEnabled,userType,preferredLanguage";
 /// What `User.ReadBasic.All` covers.
 pub(super) const BASIC_FIELDS: &str = "id,userPrincipalName,displayName";
 
@@ -20,6 +20,7 @@ pub(super) struct UserBody {
     display_name: Option<String>,
     account_enabled: Option<bool>,
     user_type: Option<String>,
+    preferred_language: Option<String>,
 }
 
 impl UserBody {
@@ -32,6 +33,7 @@ impl UserBody {
             display_name: self.display_name,
             enabled: self.account_enabled,
             kind: self.user_type,
+            language: self.preferred_language.filter(|language| !language.is_empty()),
         }
     }
 }
@@ -41,7 +43,7 @@ pub(super) fn is_plausible(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
-/// A user by principal name or object id. Without the permission to read them, `enabled` and `kind` stay empty.
+/// A user by principal name or object id. Without the permission to read them, `enabled`, `kind` and `language` stay empty.
 pub(super) fn look_up(graph: &mut Graph, name: &str) -> Result<User, IdentityError> {
     let name = name.trim();
     if !name.is_empty() && !is_plausible(name) {

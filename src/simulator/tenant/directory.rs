@@ -13,7 +13,7 @@ impl Tenant {
     pub(super) fn people(&self, request: &Request) -> Result<Response, Refusal> {
         only_reads(request)?;
         self.require(USER_BASIC)?;
-        if selects(request, &["accountEnabled", "userType"]) {
+        if selects(request, &["accountEnabled", "userType", "preferredLanguage"]) {
             self.require(USER_FULL)?;
         }
         let mail = filter(request, "mail")?;

@@ -138,7 +138,7 @@ impl Tenant {
 
     fn user(&self, request: &Request, user: &TrainingUser) -> Outcome {
         self.require(USER_BASIC)?;
-        if fields(request).iter().any(|field| matches!(*field, "accountEnabled" | "userType")) {
+        if fields(request).iter().any(|field| matches!(*field, "accountEnabled" | "userType" | "preferredLanguage")) {
             self.require(USER_FULL)?;
         }
         Ok((200, selected(request, user)).into())
@@ -253,6 +253,7 @@ pub(super) fn selected(request: &Request, user: &TrainingUser) -> Value {
         "displayName": user.display_name,
         "accountEnabled": user.enabled,
         "userType": user.kind,
+        "preferredLanguage": user.language,
         "mail": user.mail,
     });
     if let Some(members) = body.as_object_mut() {

@@ -78,6 +78,9 @@ pub struct TrainingUser {
     /// `mail`; none for a user without a mailbox.
     #[serde(default)]
     pub mail: Option<String>,
+    /// `preferredLanguage`.
+    #[serde(default)]
+    pub language: Option<String>,
     /// `userType`.
     #[serde(default = "member")]
     pub kind: String,
@@ -253,6 +256,7 @@ fn training_user(number: u8, name: &str, display_name: &str) -> TrainingUser {
         upn: format!("{name}@contoso.example"),
         display_name: display_name.to_owned(),
         mail: Some(format!("{name}@contoso.example")),
+        language: None,
         kind: member(),
         enabled: true,
         administrator: false,

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn nobody_provisions_themselves() {
-        let user = User { id: "A1".into(), upn: "a@b.example".into(), display_name: None, enabled: None, kind: None };
+        let user =
+            User { id: "A1".into(), upn: "a@b.example".into(), display_name: None, enabled: None, kind: None, language: None };
         for (operator, expected) in [(None, None), (Some("a2"), Some(Verdict::Pass)), (Some("a1"), Some(Verdict::Fail))] {
             let mut findings = Findings::default();
             judge(&mut findings, &user, operator);
