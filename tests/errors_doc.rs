@@ -23,6 +23,7 @@ fn tables() -> Vec<(&'static str, &'static [Advice])> {
         ("The tenant", identity::ALL),
         ("The ledger", ledger::ALL),
         ("Temporary PINs and the safe", handover::pin::ALL),
+        ("Hand-over", handover::ALL),
         ("Files between stations", handover::parcel::ALL),
         ("Rosters", batch::roster::ALL),
         ("Rows of rosters", batch::roster::ROWS),

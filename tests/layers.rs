@@ -58,6 +58,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hidapi", &["ctap"]),
     ("pcsc", &["ctap"]),
     ("opensk", &["simulator"]),
+    ("krilla", &["handover"]),
+    ("minijinja", &["handover"]),
+    ("skrifa", &["handover"]),
+    ("age", &["handover"]),
     ("opensk_rand", &["simulator"]),
 ];
 
