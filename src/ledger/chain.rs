@@ -1,6 +1,9 @@
 //! The chain that the rows of a ledger form, whatever store they are in: each link is the SHA-256 of the link before it and
 //! of its row's text. What it proves, and what it does not, is in `docs/ledger.md`.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::Serialize;

@@ -17,6 +17,8 @@ use crate::ledger::{Batches, Intent, Job, JobId, JobState, Ledger, LedgerError, 
 use crate::secret::SealedPin;
 use crate::webauthn::CredentialId;
 
+pub(super) use batches::{job_for, roster, task};
+
 /// Opens the store under test; everything that was committed through another opening is there.
 pub(super) type Opening<'a> = &'a mut dyn FnMut() -> Box<dyn Batches + Send>;
 

@@ -27,6 +27,11 @@ use file::Stop;
 use leases::Leases;
 use rows::{entry_of, job_columns, job_of, json, word};
 
+/// Jobs of a user, in a state or in any.
+const OF_USER: &str = "WHERE user = lower(?1) AND (?2 IS NULL OR state = ?2)";
+/// Jobs that may be of a key with a serial number, in a state or in any.
+const SERIAL: &str = "WHERE serial = ?1 AND (?2 IS NULL OR state = ?2)";
+
 /// A ledger in one file. Several may be open on the same file, in one process or in many.
 pub struct SqliteLedger {
     place: PathBuf,
@@ -165,11 +170,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn jobs_of_user(&mut self, user_id: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
-        self.find_jobs("WHERE user = lower(?1) AND (?2 IS NULL OR state = ?2)", params![user_id, state.map(word)])
+        self.find_jobs(OF_USER, params![user_id, state.map(word)])
     }
 
     fn jobs_of_serial(&mut self, serial: &str, state: Option<JobState>) -> Result<Vec<Job>, LedgerError> {
-        let mut jobs = self.find_jobs("WHERE serial = ?1 AND (?2 IS NULL OR state = ?2)", params![serial, state.map(word)])?;
+        let mut jobs = self.find_jobs(SERIAL, params![serial, state.map(word)])?;
         jobs.retain(|job| job.order.key.shown_serial() == Some(serial));
         Ok(jobs)
     }

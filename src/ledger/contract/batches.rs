@@ -24,7 +24,7 @@ pub(super) fn kept_by(open: Opening<'_>) {
     a_batch_is_closed_when_nothing_is_under_way(open);
 }
 
-pub(super) fn roster() -> NewBatch {
+pub(in crate::ledger) fn roster() -> NewBatch {
     NewBatch {
         tenant: "contoso.example".into(),
         operator: "desk".into(),
@@ -33,7 +33,7 @@ pub(super) fn roster() -> NewBatch {
     }
 }
 
-pub(super) fn task(row: u32) -> NewTask {
+pub(in crate::ledger) fn task(row: u32) -> NewTask {
     NewTask { row, user_id: format!("user-{row}"), upn: format!("user{row}@contoso.example"), ..NewTask::default() }
 }
 
@@ -57,7 +57,7 @@ fn next(ledger: &mut dyn Batches, batch: BatchId) -> Option<TaskId> {
 }
 
 /// Opens a job for a leased task.
-pub(super) fn job_for(ledger: &mut dyn Batches, task: TaskId) -> Result<JobId, LedgerError> {
+pub(in crate::ledger) fn job_for(ledger: &mut dyn Batches, task: TaskId) -> Result<JobId, LedgerError> {
     let mut order = order("task");
     order.task = Some(task);
     ledger.open_job(&order)

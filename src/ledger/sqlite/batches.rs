@@ -189,27 +189,28 @@ fn first(connection: &Connection, query: &str, values: impl Params) -> rusqlite:
     connection.prepare_cached(query)?.query_row(values, |row| row.get(0)).optional()
 }
 
-/// Looks a waiting task up that nobody has. Those with an open job come first.
+/// The first waiting task for any key whose job is open. Few jobs are open at once, so they are looked at first.
+pub(super) const BEGUN: &str = "SELECT task.id FROM job CROSS JOIN task ON task.id = job.task
+    WHERE job.state = 'open' AND batch = ?1 AND task.serial IS NULL AND task.state = 'waiting'
+    AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY task.id LIMIT 1";
+
+/// The first waiting task for any key.
+pub(super) const FRESH: &str = "SELECT id FROM task WHERE batch = ?1 AND serial IS NULL AND state = 'waiting'
+    AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY id LIMIT 1";
+
+/// The first waiting task for one of these keys, one with an open job before the others.
+pub(super) const OF_SERIAL: &str = "SELECT id FROM task WHERE batch = ?1 AND serial IN (SELECT value FROM json_each(?2))
+    AND state = 'waiting' AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id)
+    ORDER BY EXISTS (SELECT 1 FROM job WHERE job.task = task.id AND job.state = 'open') DESC, id LIMIT 1";
+
+/// Looks a waiting task up that nobody has.
 fn wanted_of(connection: &Connection, leases: &Leases, batch: BatchId, wanted: &Wanted) -> Result<Option<i64>, Stop> {
     match wanted {
-        Wanted::Next => {
-            // Few jobs are open at once, so they are looked at first.
-            let begun = "SELECT task.id FROM job CROSS JOIN task ON task.id = job.task
-                WHERE job.state = 'open' AND batch = ?1 AND task.serial IS NULL AND task.state = 'waiting'
-                AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY task.id LIMIT 1";
-            let fresh = "SELECT id FROM task WHERE batch = ?1 AND serial IS NULL AND state = 'waiting'
-                AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY id LIMIT 1";
-            match first(connection, begun, [batch.0])? {
-                Some(task) => Ok(Some(task)),
-                None => Ok(first(connection, fresh, [batch.0])?),
-            }
-        }
-        Wanted::Serial(serials) => {
-            let query = "SELECT id FROM task WHERE batch = ?1 AND serial IN (SELECT value FROM json_each(?2))
-                AND state = 'waiting' AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id)
-                ORDER BY EXISTS (SELECT 1 FROM job WHERE job.task = task.id AND job.state = 'open') DESC, id LIMIT 1";
-            Ok(first(connection, query, params![batch.0, json(serials)?])?)
-        }
+        Wanted::Next => match first(connection, BEGUN, [batch.0])? {
+            Some(task) => Ok(Some(task)),
+            None => Ok(first(connection, FRESH, [batch.0])?),
+        },
+        Wanted::Serial(serials) => Ok(first(connection, OF_SERIAL, params![batch.0, json(serials)?])?),
         Wanted::Task(task) => {
             let (of, state) = standing(connection, *task)?;
             if of != batch {

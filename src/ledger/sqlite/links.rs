@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::file::Stop;
@@ -152,12 +153,18 @@ fn step(moment: &Transaction<'_>, walk: &mut Walk, position: i64, subject: &Subj
     let mut statement = moment.prepare_cached(query)?;
     let mut rows = statement.query([owner, number])?;
     let Some(found) = rows.next()? else { return Ok(walk.step(position, subject, None, stored)?) };
+    // What is not even text was not written by this program.
+    let text = |column: usize| match found.get::<_, Option<String>>(column) {
+        Ok(text) => Ok(text.unwrap_or_default()),
+        Err(_) => Err(Stop::Told(tampered(subject, "it cannot be read"))),
+    };
     if subject.kind == "task-opened" {
-        let (batch, order): (i64, String) = (found.get(0)?, found.get(1)?);
+        let (batch, order) = (found.get(0)?, text(1)?);
         return Ok(walk.step(position, subject, Some(&Row::TaskOpened { task: owner, batch, order: &order }), stored)?);
     }
-    let (at, text, failure): (String, String, Option<String>) = (found.get(0)?, found.get(1)?, found.get(2)?);
-    let (at, text, failure) = (at.as_str(), text.as_str(), failure.as_deref());
+    let (at, content) = (text(0)?, text(1)?);
+    let failure = if found.get_ref(2)? == ValueRef::Null { None } else { Some(text(2)?) };
+    let (at, text, failure) = (at.as_str(), content.as_str(), failure.as_deref());
     let row = match subject.kind.as_str() {
         "job-opened" => Row::JobOpened { job: owner, at, order: text },
         "entry" => Row::Entry { job: owner, number, at, intent: text },

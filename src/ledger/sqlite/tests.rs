@@ -1,5 +1,9 @@
 //! The contract, and what only a file can get wrong.
 
+mod migration;
+mod questions;
+mod tampering;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use tempfile::TempDir;
 use crate::clock::{ManualClock, SharedClock};
 use crate::ledger::contract::{self, order, sealed};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Intent, JobId, JobState, Ledger, LedgerError, Outcome};
+use crate::ledger::{Batches as _, Intent, JobId, JobState, Ledger, LedgerError, Outcome, Settled, Wanted};
 use crate::secret::SealedPin;
 
 fn clock() -> SharedClock {
@@ -145,6 +149,10 @@ fn a_row_is_never_changed_or_deleted() {
     let closed = ledger.open_job(&order("b")).unwrap();
     let _ = ledger.before(closed, &Intent::Seal, None).unwrap();
     ledger.close(closed, JobState::Ended).unwrap();
+    let batch = ledger.open_batch(&contract::roster(), &[contract::task(1), contract::task(2)]).unwrap();
+    let done = ledger.lease(batch, &Wanted::Next).unwrap().unwrap();
+    ledger.settle(done.id, &Settled::Done).unwrap();
+    ledger.close_batch(batch).unwrap();
     let outside = outside(&place);
     for statement in [
         "DELETE FROM job",
@@ -169,6 +177,26 @@ fn a_row_is_never_changed_or_deleted() {
         "INSERT INTO outcome VALUES (2, 1, '', '')",
         "UPDATE pin SET sealed = x'00'",
         "INSERT INTO pin VALUES (1, 9, x'00')",
+        "DELETE FROM link",
+        "UPDATE link SET hash = zeroblob(32)",
+        "INSERT INTO link VALUES (77, 'entry', 1, 1, zeroblob(32))",
+        "INSERT OR REPLACE INTO link VALUES (1, 'entry', 1, 1, zeroblob(32))",
+        "DELETE FROM batch",
+        "UPDATE batch SET orders = '{}'",
+        "UPDATE batch SET closed = NULL",
+        "INSERT OR REPLACE INTO batch VALUES (1, '', '', NULL)",
+        "DELETE FROM task",
+        "UPDATE task SET orders = '{}'",
+        "UPDATE task SET batch = 2",
+        "UPDATE task SET state = 'done' WHERE id = 2",
+        "UPDATE task SET state = 'waiting' WHERE id = 1",
+        "INSERT INTO task (batch, orders, state) VALUES (1, '', 'done')",
+        "INSERT OR REPLACE INTO task (id, batch, orders) VALUES (1, 1, '')",
+        "DELETE FROM settlement",
+        "UPDATE settlement SET state = 'cancelled'",
+        "INSERT INTO settlement VALUES (1, 3, '', 'waiting', NULL)",
+        "INSERT OR REPLACE INTO settlement VALUES (1, 1, '', 'waiting', NULL)",
+        "INSERT INTO settlement VALUES (2, 1, '', 'failed', NULL)",
     ] {
         let refused = outside.execute_batch(statement).unwrap_err();
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation), "{statement}: {refused}");
