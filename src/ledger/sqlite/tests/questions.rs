@@ -66,7 +66,7 @@ fn large(row: u32) -> NewTask {
     NewTask {
         user_id: format!("6e7b768e-07e2-4810-8459-4850{row:08}"),
         upn: format!("first.lastname{row}@contoso.example"),
-        serial: (row % 2 == 0).then(|| (20_000_000 + row).to_string()),
+        serial: row.is_multiple_of(2).then(|| format!("2{row:07}")),
         ticket: Some(format!("INC{row:07}")),
         ..task(row)
     }
