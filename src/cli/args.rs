@@ -58,6 +58,9 @@ pub(super) struct Common {
     /// Write one JSON object a line to standard output, and ask nothing
     #[arg(long, env = "KEYWRIGHT_JSON", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub(super) json: bool,
+    /// Ask nothing: what would be asked ends the command with exit code 3, and the error names the question
+    #[arg(long, env = "KEYWRIGHT_NON_INTERACTIVE", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(super) non_interactive: bool,
     /// Agree to what would be asked, such as the wiping of a used key
     #[arg(short, long, env = "KEYWRIGHT_YES", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,

@@ -52,8 +52,8 @@ pub enum CliError {
     #[error("the two PINs differ")]
     PinsDiffer,
     /// A consent is needed, and there is nobody to ask.
-    #[error("this needs a yes, and there is nobody to ask: {0}")]
-    ConsentMissing(String),
+    #[error("this needs a yes, and there is nobody to ask")]
+    ConsentMissing,
     /// The answer was no.
     #[error("nothing was done, as you decided")]
     Declined,
@@ -271,7 +271,7 @@ impl Advised for CliError {
             Self::PinMissing(_) => &PIN_MISSING,
             Self::PinForm(_) => &PIN_FORM,
             Self::PinsDiffer => &PINS_DIFFER,
-            Self::ConsentMissing(_) => &CONSENT_MISSING,
+            Self::ConsentMissing => &CONSENT_MISSING,
             Self::Declined => &DECLINED,
             Self::NoSuchCredential(_) => &NO_SUCH_CREDENTIAL,
             Self::SeveralCredentials(_) => &SEVERAL_CREDENTIALS,

@@ -60,7 +60,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Ex
         Err(error) => {
             let error = if cancel.requested() { CliError::Interrupted } else { error };
             face.complain(&error.problem());
-            error.advice().exit
+            // Somebody to answer would have been enough.
+            let unanswered = face.unanswered().is_some() && !cancel.requested();
+            if unanswered { Exit::Person } else { error.advice().exit }
         }
     }
 }

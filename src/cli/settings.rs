@@ -14,6 +14,8 @@ use crate::enroll::{Notice, NoticeTemplate};
 pub(super) struct Voice {
     /// JSON lines.
     pub(super) json: bool,
+    /// Nobody is asked.
+    pub(super) unattended: bool,
     /// Count of `-v`.
     pub(super) verbose: u8,
     /// Colours.
@@ -23,7 +25,12 @@ pub(super) struct Voice {
 impl Voice {
     /// What the command line says about it.
     pub(super) fn of(line: &CommandLine) -> Self {
-        Self { json: line.common.json, verbose: line.common.verbose, color: line.common.color }
+        Self {
+            json: line.common.json,
+            unattended: line.common.non_interactive,
+            verbose: line.common.verbose,
+            color: line.common.color,
+        }
     }
 }
 

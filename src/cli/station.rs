@@ -209,7 +209,7 @@ impl Station {
         match self.face.ask(question) {
             Some(Answer::Yes) => Ok(()),
             Some(Answer::No) => Err(CliError::Declined),
-            None => Err(CliError::ConsentMissing(question.text())),
+            None => Err(CliError::ConsentMissing),
         }
     }
 }

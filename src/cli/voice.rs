@@ -12,7 +12,7 @@ use super::settings::Voice;
 use crate::advice::Exit;
 use crate::ctap::Cancel;
 use crate::ui::{
-    Block, Face, JsonLines, Plain, Problem, Sheet, Terminal, keyboard_is_there, set_colours, show_log, talk_is_seen,
+    Block, Face, JsonLines, Plain, Problem, Sheet, Terminal, Unattended, keyboard_is_there, set_colours, show_log, talk_is_seen,
 };
 
 /// The face that fits the streams and the wishes.
@@ -26,13 +26,16 @@ pub(super) fn face(voice: Voice, cancel: &Cancel) -> Arc<dyn Face> {
         Color::Auto => talk && !dumb && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
     });
     if voice.json {
-        return Arc::new(JsonLines::default());
+        return Arc::new(Unattended::new(Arc::new(JsonLines::default())));
+    }
+    if !talk || !keyboard || voice.unattended {
+        return Arc::new(Unattended::new(Arc::new(Plain::new(None, voice.verbose > 0))));
     }
     // Log lines and a spinner would tear each other apart.
-    if talk && keyboard && !dumb && voice.verbose == 0 {
+    if !dumb && voice.verbose == 0 {
         return Arc::new(Terminal::new(cancel));
     }
-    Arc::new(Plain::new((talk && keyboard).then_some(cancel), voice.verbose > 0))
+    Arc::new(Plain::new(Some(cancel), voice.verbose > 0))
 }
 
 /// Answers a command line that asks for help or cannot be understood.
@@ -41,7 +44,7 @@ pub(super) fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exi
     let wished = env::var("KEYWRIGHT_JSON").is_ok_and(|set| !matches!(set.as_str(), "" | "0" | "false" | "no" | "off"));
     let json = wished || arguments.iter().any(|argument| argument == "--json");
     let cancel = Cancel::new();
-    let face = face(Voice { json: json && error.use_stderr(), verbose: 0, color: Color::Auto }, &cancel);
+    let face = face(Voice { json: json && error.use_stderr(), unattended: false, verbose: 0, color: Color::Auto }, &cancel);
     if !error.use_stderr() {
         face.show(&Sheet::new(&(), vec![Block::Raw(error.render().to_string())]));
         return Exit::Done;

@@ -27,6 +27,9 @@ pub struct Problem {
     /// The words of the provider or the system, where the sentence leaves them out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What would have been asked, had there been somebody to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
 }
 
 impl Problem {
@@ -37,13 +40,13 @@ impl Problem {
 
     /// A row of the catalogue with a message that says more than its sentence.
     pub fn from_row(advice: &Advice, message: &str) -> Self {
-        Self { code: advice.code, message: sentence(message), next: advice.next, detail: None }
+        Self { code: advice.code, message: sentence(message), next: advice.next, detail: None, question: None }
     }
 
     /// The problem, with its details set apart: the catalogue's own sentence, and `detail` for those who want to know.
     pub fn with_detail(error: &dyn Advised, detail: String) -> Self {
         let advice = error.advice();
-        Self { code: advice.code, message: advice.sentence.into(), next: advice.next, detail: Some(detail) }
+        Self { code: advice.code, message: advice.sentence.into(), next: advice.next, detail: Some(detail), question: None }
     }
 }
 
@@ -77,4 +80,9 @@ pub trait Face: Ui {
 
     /// Whether a person can be asked to do something with a key.
     fn has_person(&self) -> bool;
+
+    /// The question that nobody was there to answer, if there was one.
+    fn unanswered(&self) -> Option<String> {
+        None
+    }
 }

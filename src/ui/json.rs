@@ -159,7 +159,7 @@ mod tests {
         );
         assert_eq!(read(&line::<Value>(Body::Event(&Event::KeyIdle))), json!({"v": 1, "event": "key-idle"}));
         assert_eq!(read(&line(Body::Result { result: json!({"a": 1}) })), json!({"v": 1, "result": {"a": 1}}));
-        let problem = Problem { code: "key/gone", message: "Gone.".into(), next: "Back.", detail: None };
+        let problem = Problem { code: "key/gone", message: "Gone.".into(), next: "Back.", detail: None, question: None };
         let expected = json!({"v": 1, "error": {"code": "key/gone", "message": "Gone.", "next": "Back."}});
         assert_eq!(read(&line::<Value>(Body::Error { error: &problem })), expected);
     }

@@ -8,6 +8,7 @@ mod prompt;
 mod sheet;
 mod streams;
 mod terminal;
+mod unattended;
 mod words;
 
 use std::io;
@@ -30,6 +31,7 @@ pub use plain::Plain;
 pub use sheet::{Block, Sheet};
 pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
 pub use terminal::Terminal;
+pub use unattended::Unattended;
 pub use words::sentence;
 
 /// A step of the flow, in its order.
@@ -264,6 +266,37 @@ impl Question {
             ),
             Self::ReplacePass { upn, pass } => format!("{upn} {pass}. A new pass takes its place. Issue it?"),
         }
+    }
+}
+
+#[cfg(test)]
+impl Question {
+    /// One of every kind. A new kind does not compile until it has one.
+    fn samples() -> Vec<Self> {
+        let text = || String::from("x");
+        let all = vec![
+            Self::EraseKey { key: text(), loss: text() },
+            Self::UnforcedPin { key: text() },
+            Self::SameKey { key: text() },
+            Self::HandedOver,
+            Self::Remove { what: text(), place: text() },
+            Self::RemovePasskeys { upn: text(), goes: vec![text()], stays: Vec::new() },
+            Self::UnknownPin { upn: text() },
+            Self::ReplacePass { upn: text(), pass: text() },
+        ];
+        for question in &all {
+            match question {
+                Self::EraseKey { .. }
+                | Self::UnforcedPin { .. }
+                | Self::SameKey { .. }
+                | Self::HandedOver
+                | Self::Remove { .. }
+                | Self::RemovePasskeys { .. }
+                | Self::UnknownPin { .. }
+                | Self::ReplacePass { .. } => {}
+            }
+        }
+        all
     }
 }
 

@@ -124,6 +124,9 @@ pub(super) fn complaint(problem: &Problem, verbose: bool, red: &dyn Fn(&str) -> 
     if let (true, Some(detail)) = (verbose, &problem.detail) {
         let _ = writeln!(text, "  {}", harmless(detail));
     }
+    if let Some(question) = &problem.question {
+        let _ = writeln!(text, "  nobody was there to answer: {}", harmless(question));
+    }
     let _ = writeln!(text, "\nhint: {}", problem.next);
     text
 }
@@ -135,8 +138,19 @@ mod tests {
     #[test]
     fn complaints_cannot_steer_the_terminal() {
         let evil = "a\u{1b}[2J\nhint: b";
-        let problem = Problem { code: "key/other", message: evil.into(), next: "Next.", detail: Some(evil.into()) };
+        let problem = Problem {
+            code: "key/other",
+            message: evil.into(),
+            next: "Next.",
+            detail: Some(evil.into()),
+            question: Some(evil.into()),
+        };
         let text = complaint(&problem, true, &|word| word.to_owned());
-        assert_eq!(text, "error: a\u{fffd}[2J hint: b [key/other]\n  a\u{fffd}[2J hint: b\n\nhint: Next.\n");
+        let harmless = "a\u{fffd}[2J hint: b";
+        let lines = [
+            format!("error: {harmless} [key/other]\n  {harmless}\n"),
+            format!("  nobody was there to answer: {harmless}\n\nhint: Next.\n"),
+        ];
+        assert_eq!(text, lines.concat());
     }
 }

@@ -16,6 +16,7 @@ mod sign_in;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod two_places;
+mod unattended;
 
 use std::io::Write as _;
 use std::process::Stdio;

@@ -143,7 +143,9 @@ fn certificates_ask_for_their_password_where_it_comes_from() {
     std::fs::write(place.path().join("tenant.toml"), script).unwrap();
     let (_tenant, served) = Served::start_with(&place, &["--script", "tenant.toml"]);
     let profile = profile_with(&place, &served, &format!("certificate = \"{data}/application.pfx\""));
-    place.run(&["--profile", &profile, "whoami"]).failed("tenant/profile", 2);
+    let nobody = place.run(&["--profile", &profile, "whoami", "--non-interactive"]);
+    nobody.failed("tenant/profile", 3);
+    assert!(nobody.talk.contains("nobody was there to answer: Password of the certificate's file?"), "{}", nobody.talk);
     let word = place.command(&["--profile", &profile, "whoami"]).env("KEYWRIGHT_CERTIFICATE_PASSWORD", "training").output();
     Run::of(&word.unwrap()).done();
     std::fs::write(place.path().join("word"), "training\n").unwrap();

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use crate::place::Place;
 
 /// A run on a terminal.
-struct Session {
+pub(crate) struct Session {
     child: Child,
     keyboard: ChildStdin,
     screen: ChildStdout,
@@ -16,7 +16,7 @@ struct Session {
 }
 
 impl Session {
-    fn start(place: &Place, arguments: &str, touch: &str) -> Option<Self> {
+    pub(crate) fn start(place: &Place, arguments: &str, touch: &str) -> Option<Self> {
         let command = format!("tty > tty; exec {} {arguments}", env!("CARGO_BIN_EXE_keywright"));
         let mut terminal = std::process::Command::new("script");
         terminal.args(["-qefc", &command, "/dev/null"]).envs(place.command(&[]).get_envs().filter_map(|(k, v)| Some((k, v?))));
@@ -49,7 +49,7 @@ impl Session {
         self.keyboard.flush().unwrap();
     }
 
-    fn ends(mut self, exit: i32) -> String {
+    pub(crate) fn ends(mut self, exit: i32) -> String {
         let mut rest = Vec::new();
         self.screen.read_to_end(&mut rest).unwrap();
         self.seen.push_str(&String::from_utf8_lossy(&rest));

@@ -118,7 +118,8 @@ fn an_earlier_pass_goes_with_consent_only() {
     let first = station.tenant.pass(ADELE).unwrap().id;
     let (exit, line) = last(&mut station.without_yes(&["--json", "tap", "issue", ADELE]));
     assert_eq!((exit, code(&line)), (3, "cli/consent-missing"), "{line}");
-    assert!(line["error"]["message"].as_str().unwrap().contains("has a pass already, which works until"), "{line}");
+    assert!(line["error"]["question"].as_str().unwrap().ends_with("A new pass takes its place. Issue it?"), "{line}");
+    assert!(line["error"]["question"].as_str().unwrap().contains("has a pass already, which works until"), "{line}");
     assert_eq!(station.tenant.pass(ADELE).unwrap().id, first);
     assert_eq!(issue(&station, &[]).0, 0);
     assert_ne!(station.tenant.pass(ADELE).unwrap().id, first);

@@ -178,6 +178,7 @@ fn nobody_registers_a_pin_that_is_not_known_by_the_way() {
     // `--yes` is no answer to this question.
     let (exit, line) = station.json(&["passkeys", "register", ADELE, "--file", &path]);
     assert_eq!((exit, code(&line)), (3, "consent/unknown-pin"), "{line}");
+    assert!(line["error"]["question"].as_str().unwrap().starts_with("This passkey was made elsewhere"), "{line}");
     assert_eq!(station.tenant.calls("POST", METHODS), 0);
 }
 
@@ -309,7 +310,7 @@ fn the_last_passkey_stays_unless_it_is_meant() {
     let meant = [&every[..], &["--last", "--json"]].concat();
     let (exit, line) = last(&mut station.without_yes(&meant));
     assert_eq!((exit, code(&line)), (3, "cli/consent-missing"), "{line}");
-    let question = line["error"]["message"].as_str().unwrap();
+    let question = line["error"]["question"].as_str().unwrap();
     assert!(
         question.contains("Key 0 (") && question.contains("Key 9 (") && question.contains("these are the last ones"),
         "{question}"
