@@ -12,8 +12,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use keywright::handover::AgeSafe;
 use keywright::handover::pin::{Alphabet, PinTerms, Safe as _};
+use keywright::handover::sealed::{Content, seal};
+use keywright::handover::{AgeSafe, SealTo};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
@@ -85,5 +86,33 @@ fn a_pin_leaves_no_copy_behind() {
         assert!(wanted.is_in_memory(), "the search finds a PIN that was opened");
         drop(opened);
         assert!(!wanted.is_in_memory(), "after opening");
+    }
+    let other = AgeSafe::open_or_create(&directory.path().join("other.age")).unwrap();
+    let safe = safe.shared_with(&[other.recipient()]).unwrap();
+    let reader = SealTo::read_all([other.recipient().to_string().as_str()]).unwrap();
+    for _ in 0..3 {
+        let pin = terms.draw(&mut rng).unwrap();
+        let wanted = Wanted::new(pin.expose());
+        let kept = safe.seal(&pin).unwrap();
+        let file = seal(&reader, &content(), &pin).unwrap();
+        drop(pin);
+        assert!(!wanted.is_in_memory(), "after sealing for others");
+        drop(other.open(&kept).unwrap());
+        assert!(!wanted.is_in_memory(), "after another station opened it");
+        drop(file);
+    }
+}
+
+fn content() -> Content {
+    Content {
+        keywright: 1,
+        job: 1,
+        upn: "adele@contoso.example".into(),
+        name: None,
+        model: "Key".into(),
+        serial: None,
+        passkey_name: "Key".into(),
+        pin_must_be_changed: true,
+        sealed: "2026-11-24T10:00:00Z".parse().unwrap(),
     }
 }

@@ -10,10 +10,12 @@ use clap_complete::Shell;
 
 use super::tenant_fields::TenantFields;
 
+use super::hand_over::HandOverArgs;
+use super::held::PinsCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::tap::TapCommand;
-use super::two_places::{PinsCommand, PlacesArgs};
+use super::two_places::PlacesArgs;
 
 /// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
 #[derive(Debug, Parser)]
@@ -113,7 +115,7 @@ pub(super) enum Command {
     /// The tenant's passkey policy
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Sealed PINs and what they are sealed for
+    /// Temporary PINs: those that the ledger holds, and those that were sealed for somebody
     #[command(subcommand)]
     Pins(PinsCommand),
     /// Sign in to the tenant as a person, or try the application's own sign-in
@@ -165,6 +167,9 @@ pub(super) struct EnrollArgs {
     /// Characters of the temporary PIN
     #[arg(long, value_name = "SET", env = "KEYWRIGHT_PIN_ALPHABET", hide_env_values = true)]
     pub(super) pin_alphabet: Option<PinAlphabet>,
+    /// How the PIN reaches its user.
+    #[command(flatten)]
+    pub(super) handing: HandOverArgs,
     /// The two places.
     #[command(flatten)]
     pub(super) places: PlacesArgs,
@@ -201,6 +206,9 @@ pub(super) struct ResumeArgs {
     /// End this job without finishing it; its key has to be wiped before it is used again
     #[arg(long, value_name = "JOB", conflicts_with_all = ["job", "list"])]
     pub(super) abandon: Option<i64>,
+    /// How the PIN reaches its user.
+    #[command(flatten)]
+    pub(super) handing: HandOverArgs,
 }
 
 /// `keys`.
@@ -334,7 +342,8 @@ mod tests {
         every_argument(&CommandLine::command(), &mut |argument| {
             let flag = argument.get_long().unwrap_or_default();
             let takes_value = argument.get_action().takes_values();
-            let allowed = ["pin-length", "pin-alphabet", "client-secret-file", "certificate-password-file"].contains(&flag);
+            let allowed = ["pin-length", "pin-alphabet", "pins-in-clear", "client-secret-file", "certificate-password-file"]
+                .contains(&flag);
             assert!(
                 allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret") || flag.contains("password")),
                 "{flag}"

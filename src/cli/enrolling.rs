@@ -1,15 +1,14 @@
 //! `enroll` and `resume`: settings become an order, and the heart carries it out.
 
 use std::env;
-use std::sync::Arc;
 
 use super::CliError;
-use super::args::{EnrollArgs, PinAlphabet, ResetWhen};
+use super::args::{EnrollArgs, PinAlphabet, ResetWhen, ResumeArgs};
 use super::results::{JobDone, JobEnded, JobList};
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::batch::PreparedTenant;
-use crate::enroll::{Enrolment, Order, Outbox, PinWishes, ResetPolicy, Screen, Submitted};
+use crate::enroll::{Enrolment, HandOver, Order, Outbox, PinWishes, ResetPolicy, Submitted};
 use crate::handover::pin::Alphabet;
 use crate::identity::IdentityProvider;
 use crate::ledger::{Batches, Job, JobId, JobState, Ledger, LedgerError, Place};
@@ -20,7 +19,8 @@ pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliErro
     let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
     let [user] = args.users.as_slice() else { return Err(CliError::SeveralUsers(args.users.len())) };
     let order = order(station, user.clone(), wishes);
-    with_enrolment(station, |enrolment| Ok(enrolment.run(&order).map(drop)?))
+    let mut handing = station.handing(&args.handing)?;
+    with_enrolment(station, &mut *handing, |enrolment| Ok(enrolment.run(&order).map(drop)?))
 }
 
 /// Ends a job that will not be finished.
@@ -30,9 +30,12 @@ pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
         Some(one) => {
             let tenant = one.order.tenant.clone();
             let ledger = &mut *journal(station)?;
-            with(station, &mut PreparedTenant::new(&[]), tenant, ledger, None, |enrolment| Ok(enrolment.abandon(one.id)?))?;
+            let screen = &mut station.screen();
+            with(station, &mut PreparedTenant::new(&[]), tenant, ledger, None, screen, |enrolment| {
+                Ok(enrolment.abandon(one.id)?)
+            })?;
         }
-        None => with_enrolment(station, |enrolment| Ok(enrolment.abandon(JobId(job))?))?,
+        None => with_enrolment(station, &mut station.screen(), |enrolment| Ok(enrolment.abandon(JobId(job))?))?,
     }
     let line = format!("Job {job} is ended and its PIN destroyed. Its key has to be wiped before it is used again.");
     station.face.show(&Sheet::new(&JobEnded { ended: job }, vec![Block::Line(line)]));
@@ -40,16 +43,17 @@ pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
 }
 
 /// Finishes a job, or the one that is open.
-pub(super) fn resume(station: &Station, job: Option<i64>) -> Result<(), CliError> {
+pub(super) fn resume(station: &Station, args: &ResumeArgs) -> Result<(), CliError> {
     let wishes = EnrollSettings::resolve(None, station.settings.profile()?)?;
     let order = order(station, String::new(), wishes);
-    let Some(job) = job.map(JobId).map_or_else(|| only_open(station), |job| Ok(Some(job)))? else {
+    let Some(job) = args.job.map(JobId).map_or_else(|| only_open(station), |job| Ok(Some(job)))? else {
         let line = Block::Line("Nothing is unfinished.".into());
         station.face.show(&Sheet::new(&JobList { jobs: Vec::new() }, vec![line]));
         return Ok(());
     };
     if place(station, job)? != Place::Register {
-        return with_enrolment(station, |enrolment| Ok(enrolment.resume(job, &order).map(drop)?));
+        let mut handing = station.handing(&args.handing)?;
+        return with_enrolment(station, &mut *handing, |enrolment| Ok(enrolment.resume(job, &order).map(drop)?));
     }
     let submitted = resubmit(station, job)?;
     let line = match submitted {
@@ -65,7 +69,9 @@ pub(super) fn resume(station: &Station, job: Option<i64>) -> Result<(), CliError
 fn resubmit(station: &Station, job: JobId) -> Result<Submitted, CliError> {
     let mut provider = station.provider()?;
     let tenant = provider.profile().tenant.clone();
-    with(station, &mut provider, tenant, &mut *journal(station)?, None, |enrolment| Ok(enrolment.resubmit(job)?))
+    with(station, &mut provider, tenant, &mut *journal(station)?, None, &mut station.screen(), |enrolment| {
+        Ok(enrolment.resubmit(job)?)
+    })
 }
 
 /// Which part of an enrolment a job is.
@@ -108,6 +114,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
                 PinAlphabet::Safe => Alphabet::Unmistakable,
             },
             minimum: wishes.pin_length.map_or(0, usize::from),
+            for_spreadsheet: wishes.for_spreadsheet,
         },
         challenge_life: None,
         notice: wishes.notice,
@@ -115,19 +122,24 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
     }
 }
 
-fn with_enrolment(station: &Station, act: impl FnOnce(&mut Enrolment<'_>) -> Result<(), CliError>) -> Result<(), CliError> {
+fn with_enrolment(
+    station: &Station,
+    handing: &mut dyn HandOver,
+    act: impl FnOnce(&mut Enrolment<'_>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let mut provider = station.provider()?;
     let tenant = provider.profile().tenant.clone();
-    with(station, &mut provider, tenant, &mut *journal(station)?, None, act)
+    with(station, &mut provider, tenant, &mut *journal(station)?, None, handing, act)
 }
 
-/// An enrolment with this tenant, this ledger and, where another station registers, this outbox.
+/// An enrolment with this tenant, this ledger, where another station registers this outbox, and this way for PINs.
 pub(super) fn with<T>(
     station: &Station,
     provider: &mut dyn IdentityProvider,
     tenant: String,
     ledger: &mut dyn Ledger,
     outbox: Option<&mut dyn Outbox>,
+    handing: &mut dyn HandOver,
     act: impl FnOnce(&mut Enrolment<'_>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let safe = station.safe()?;
@@ -135,9 +147,8 @@ pub(super) fn with<T>(
     let desk = station.desk(bus.as_mut());
     // Borrowed anew, since an option of a reference does not shorten by itself.
     let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
-    let mut handing = Screen::new(Arc::clone(&desk.ui));
     let operator = operator();
-    act(&mut Enrolment { desk, provider, ledger, safe: &safe, tenant, operator, outbox, handing: &mut handing })
+    act(&mut Enrolment { desk, provider, ledger, safe: &safe, tenant, operator, outbox, handing })
 }
 
 /// The ledger; in a rehearsal with the fault that was asked for.

@@ -6,6 +6,7 @@ use crate::advice::{Advice, Advised};
 use crate::batch::RosterError;
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::{EnrolError, TemplateError};
+use crate::handover::HandOverError;
 use crate::handover::parcel::ParcelError;
 use crate::handover::pin::SafeError;
 use crate::identity::{IdentityError, RegisterError, Reply};
@@ -117,6 +118,16 @@ pub enum CliError {
         /// What is wrong with it.
         error: TemplateError,
     },
+    /// A way of handing over lacks something.
+    #[error("{0}")]
+    HandOver(&'static str),
+    /// Built without letters.
+    #[cfg(not(feature = "letters"))]
+    #[error("this keywright was built without letters")]
+    NoLetters,
+    /// A PIN that was opened could not be shown.
+    #[error("the PIN could not be shown: {0}")]
+    PinNotShown(String),
     /// A file could not be written or read.
     #[error("{} cannot be used: {reason}", .path.display())]
     File {
@@ -180,6 +191,9 @@ pub enum CliError {
     /// A file between stations.
     #[error(transparent)]
     Parcel(#[from] ParcelError),
+    /// A hand-over.
+    #[error(transparent)]
+    Handing(#[from] HandOverError),
     /// The list of users.
     #[error(transparent)]
     Roster(#[from] RosterError),
@@ -247,6 +261,9 @@ advice! {
     PASS_UNKNOWN: "tenant/pass-unknown", Tenant, "Whether a pass was issued is not known; nobody has seen it.", "Run the same command again: a new pass takes the place of one that nobody has seen.";
     PASS_NOT_SHOWN: "cli/pass-not-shown", Failed, "The pass was issued but could not be shown; nobody has seen it.", "See to it that standard output can be written to, then run the same command again: a new pass takes its place.";
     NOTICE_TEMPLATE: "cli/notice-template", Usage, "The template of the message to users cannot be used; nothing was begun.", "Correct it; docs/command-line.md shows what it may name, which never includes a PIN.";
+    HAND_OVER: "cli/hand-over", Usage, "A way of handing PINs over lacks something; nothing was begun.", "Add what the message names, as a flag or in the profile; docs/hand-over.md shows each way.";
+    NO_LETTERS: "cli/no-letters", Usage, "This keywright was built without letters.", "Use a build with the feature `letters`, or another way with --hand-over.";
+    PIN_NOT_SHOWN: "cli/pin-not-shown", Failed, "The PIN could not be shown; its file is as it was.", "See to it that standard output can be written to, then run the same command again.";
     FILE: "cli/file", Failed, "A file cannot be used.", "Check the path and its permissions.";
     NO_SIMULATOR: "cli/no-simulator", Usage, "This keywright was built without the simulator.", "Use a build with the feature `simulator`.";
     REHEARSAL: "cli/rehearsal", Usage, "A variable of the rehearsal has a value that is none.", "Correct or unset the variable that the message names.";
@@ -288,6 +305,11 @@ impl Advised for CliError {
             Self::PassUnknown(_) => &PASS_UNKNOWN,
             Self::PassNotShown(_) => &PASS_NOT_SHOWN,
             Self::NoticeTemplate { .. } => &NOTICE_TEMPLATE,
+            Self::HandOver(_) => &HAND_OVER,
+            #[cfg(not(feature = "letters"))]
+            Self::NoLetters => &NO_LETTERS,
+            Self::PinNotShown(_) => &PIN_NOT_SHOWN,
+            Self::Handing(error) => error.advice(),
             Self::File { .. } => &FILE,
             Self::NoSimulator => &NO_SIMULATOR,
             Self::Rehearsal { .. } => &REHEARSAL,

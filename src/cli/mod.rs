@@ -5,6 +5,8 @@ mod browser;
 mod doctor;
 mod enrolling;
 mod error;
+mod hand_over;
+mod held;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod keys;
@@ -73,11 +75,11 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             Some(exit) => return exit,
             None => enrolling::enroll(station, args)?,
         },
-        Command::Pins(two_places::PinsCommand::Recipient) => two_places::recipient(station)?,
+        Command::Pins(command) => held::run(station, command)?,
         Command::Resume(args) if args.list => resume::list(station)?,
         Command::Resume(args) => match args.abandon {
             Some(job) => enrolling::abandon(station, job)?,
-            None => enrolling::resume(station, args.job)?,
+            None => enrolling::resume(station, args)?,
         },
         Command::Keys(command) => keys::run(station, command)?,
         Command::Passkeys(command) => return passkeys::run(station, command),

@@ -14,8 +14,28 @@ const LONGEST: u64 = 256 * 1024;
 const DEFAULT: &str = "default";
 
 /// Defaults of this station, as they stand in a profile.
-pub(super) const STATION_FIELDS: &[&str] =
-    &["ledger", "reset", "allow_unforced_pin", "display_name", "pin_length", "pin_alphabet", "notice_template", "notice_sender"];
+pub(super) const STATION_FIELDS: &[&str] = &[
+    "ledger",
+    "reset",
+    "allow_unforced_pin",
+    "display_name",
+    "pin_length",
+    "pin_alphabet",
+    "notice_template",
+    "notice_sender",
+    "stations",
+    "hand_over",
+    "letters",
+    "print",
+    "company",
+    "letter_logo",
+    "letter_language",
+    "letter_templates",
+    "letter_font",
+    "letter_serial",
+    "seal_to",
+    "sealed",
+];
 
 /// A profile as it was read: nothing checked but the syntax.
 #[derive(Debug, Default)]
@@ -134,6 +154,19 @@ impl ProfileFile {
         }
     }
 
+    /// Texts of this station's defaults: one, or a list.
+    pub(super) fn texts(&self, field: &'static str, expected: &'static str) -> Result<Vec<String>, CliError> {
+        let wrong = |value: &Value| CliError::Setting { field, value: value.to_string(), expected };
+        match self.station.get(field) {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(vec![text.clone()]),
+            Some(Value::Array(list)) => {
+                list.iter().map(|one| one.as_str().map(ToOwned::to_owned).ok_or_else(|| wrong(one))).collect()
+            }
+            Some(other) => Err(wrong(other)),
+        }
+    }
+
     /// A switch of this station's defaults.
     pub(super) fn switch(&self, field: &'static str) -> Result<bool, CliError> {
         match self.station.get(field) {
@@ -159,9 +192,19 @@ impl ProfileFile {
 /// Makes relative paths in a profile mean: beside the profile.
 fn anchor(tenant: &mut Table, profile: &Path) {
     let Some(directory) = profile.parent() else { return };
-    for field in
-        ["client_secret_file", "certificate", "certificate_password_file", "federated_token_file", "ledger", "notice_template"]
-    {
+    for field in [
+        "client_secret_file",
+        "certificate",
+        "certificate_password_file",
+        "federated_token_file",
+        "ledger",
+        "notice_template",
+        "letters",
+        "letter_logo",
+        "letter_templates",
+        "letter_font",
+        "sealed",
+    ] {
         if let Some(Value::String(text)) = tenant.get_mut(field)
             && Path::new(text.as_str()).is_relative()
             && let Some(anchored) = directory.join(text.as_str()).to_str()

@@ -127,6 +127,8 @@ pub(super) struct EnrollSettings {
     pub(super) pin_length: Option<u8>,
     /// Characters of the temporary PIN.
     pub(super) pin_alphabet: PinAlphabet,
+    /// It will stand in a table.
+    pub(super) for_spreadsheet: bool,
     /// A message to the user.
     pub(super) notice: Option<Notice>,
 }
@@ -151,7 +153,8 @@ impl EnrollSettings {
             None => profile.text("display_name", "a text")?.map(ToOwned::to_owned),
         };
         let allow_unforced_pin = args.is_some_and(|args| args.allow_unforced_pin) || profile.switch("allow_unforced_pin")?;
-        Ok(Self { reset, allow_unforced_pin, display_name, pin_length, pin_alphabet, notice: notice(profile)? })
+        let for_spreadsheet = args.is_some_and(|args| args.handing.pins_in_clear.is_some());
+        Ok(Self { reset, for_spreadsheet, allow_unforced_pin, display_name, pin_length, pin_alphabet, notice: notice(profile)? })
     }
 }
 

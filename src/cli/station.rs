@@ -17,6 +17,7 @@ use crate::ctap::discover::SystemBus;
 use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
+use crate::handover::parcel::Recipient;
 use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
 use crate::ledger::place::LedgerPlace;
 use crate::ledger::{Batches, OpenLedger};
@@ -138,9 +139,13 @@ impl Station {
         Ok(open)
     }
 
-    /// The safe that only this station opens; made if it is missing.
+    /// The safe that this station opens, and those that the profile names as `stations`; made if it is missing.
     pub(super) fn safe(&self) -> Result<AgeSafe, CliError> {
-        Ok(AgeSafe::open_or_create(&self.places()?.identity)?)
+        let safe = AgeSafe::open_or_create(&self.places()?.identity)?;
+        let Ok(profile) = &self.settings.profile else { return Ok(safe) };
+        let stations = profile.texts("stations", "recipients of stations, as `keywright pins recipient` prints them")?;
+        let stations = stations.iter().map(|station| station.parse()).collect::<Result<Vec<Recipient>, _>>()?;
+        Ok(safe.shared_with(&stations)?)
     }
 
     /// The tenant of the profile. A person is asked to sign in only if one is there.

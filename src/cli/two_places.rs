@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use super::CliError;
@@ -43,13 +43,6 @@ pub(super) struct PlacesArgs {
     /// The file for the other station
     #[arg(long, value_name = "FILE", requires = "part")]
     pub(super) out: Option<PathBuf>,
-}
-
-/// `pins`.
-#[derive(Debug, Subcommand)]
-pub(super) enum PinsCommand {
-    /// Print the recipient of this station: what others seal files for it with
-    Recipient,
 }
 
 /// The part of an enrolment in two places that is asked for, if any.
@@ -106,6 +99,7 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
     let safe = station.safe()?;
     let prepared = PreparedFile::open(&safe, &sealed)?;
     let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
+    let mut handing = station.handing(&args.handing)?;
     let order = order(station, String::new(), wishes);
     let mut ledger = journal(station)?;
     let mut outbox = ResultsFile::begin(out.to_owned(), &prepared, &safe, &mut *ledger).map_err(|error| match error {
@@ -113,15 +107,16 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
         BeginError::Ledger(error) => error.into(),
     })?;
     let mut tenant = PreparedTenant::new(&prepared.users);
-    let done = with(station, &mut tenant, prepared.tenant.clone(), &mut *ledger, Some(&mut outbox), |enrolment| {
-        enrolment.desk.notice(format!(
-            "prepared for the tenant {} at {}, check value {}",
-            prepared.tenant,
-            prepared.made,
-            check_value(&sealed)
-        ));
-        Ok(batch::make_all(enrolment, &prepared, &order, only)?)
-    })?;
+    let done =
+        with(station, &mut tenant, prepared.tenant.clone(), &mut *ledger, Some(&mut outbox), &mut *handing, |enrolment| {
+            enrolment.desk.notice(format!(
+                "prepared for the tenant {} at {}, check value {}",
+                prepared.tenant,
+                prepared.made,
+                check_value(&sealed)
+            ));
+            Ok(batch::make_all(enrolment, &prepared, &order, only)?)
+        })?;
     let mut blocks = refused(&done.refused);
     for upn in &done.before {
         blocks.push(Block::Line(format!("{upn}: made ready before.")));
@@ -142,7 +137,7 @@ fn submit(station: &Station, file: &Path) -> Result<Exit, CliError> {
     let results = Results::open(&safe, &parcel::read(file)?)?;
     let mut provider = station.provider()?;
     let tenant = provider.profile().tenant.clone();
-    let done = with(station, &mut provider, tenant, &mut *journal(station)?, None, |enrolment| {
+    let done = with(station, &mut provider, tenant, &mut *journal(station)?, None, &mut station.screen(), |enrolment| {
         Ok(batch::submit_all(enrolment, &safe, &results)?)
     })?;
     let mut blocks = refused(&done.refused);

@@ -147,6 +147,7 @@ impl Abilities {
             return finding(PIN_LENGTH, Verdict::Unknown, "which lengths of a PIN the key takes is not known", "");
         };
         let terms = PinTerms { key_minimum, key_maximum, profile_minimum: wishes.minimum, ..PinTerms::default() };
+        let terms = PinTerms { alphabet: wishes.alphabet, for_spreadsheet: wishes.for_spreadsheet, ..terms };
         match terms.length() {
             Ok(length) if wishes.minimum > 0 && wishes.minimum < key_minimum => finding(
                 PIN_LENGTH,

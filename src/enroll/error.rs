@@ -138,6 +138,12 @@ pub enum EnrolError {
     /// Where the PIN should have appeared, nothing could be written.
     #[error("the PIN could not be shown: {0}")]
     NotShown(String),
+    /// Its PIN is not the user's yet.
+    #[error("job {0} is not finished: its key is not registered")]
+    NotReady(JobId),
+    /// Nobody can have it.
+    #[error("the PIN of job {0} was not handed over to anybody")]
+    NothingDelivered(JobId),
     /// The way that was chosen failed.
     #[error(transparent)]
     NotDelivered(#[from] NotDelivered),
@@ -201,6 +207,8 @@ advice! {
     RESULTS: "job/results-file", Failed, "The file for the station that registers could not be written; the key is ready and its PIN is kept, sealed.", "See to the place after --out, then run the same command again.";
     NOT_READ_BACK: "tenant/not-read-back", Tenant, "The tenant took the passkey but does not list it yet.", "Run the same command again in a few minutes; if somebody has removed the passkey, end the job with `keywright resume --abandon JOB`.";
     NOT_SHOWN: "job/not-shown", Failed, "The PIN could not be shown; the key is registered and the PIN is kept, sealed.", "See to it that standard output can be written to, then run the same command again.";
+    NOT_READY: "job/not-ready", Usage, "The job is not finished, so its PIN is nobody's yet.", "Finish it with `keywright resume JOB`.";
+    NOTHING_DELIVERED: "job/nothing-delivered", Usage, "The PIN of this job was not handed over to anybody, so that cannot be confirmed.", "Hand it over with `keywright pins show JOB` or `keywright pins letter JOB`.";
     NOT_HANDED_OVER: "job/not-handed-over", Person, "The PIN was not handed over; the key is registered and the PIN is kept, sealed.", "Run the same command again to see the PIN once more.";
 }
 
@@ -242,6 +250,8 @@ impl Advised for EnrolError {
             Self::Results(_) => &RESULTS,
             Self::NotReadBack => &NOT_READ_BACK,
             Self::NotShown(_) => &NOT_SHOWN,
+            Self::NotReady(_) => &NOT_READY,
+            Self::NothingDelivered(_) => &NOTHING_DELIVERED,
             Self::NotDelivered(error) => error.advice(),
             Self::NotHandedOver => &NOT_HANDED_OVER,
         }

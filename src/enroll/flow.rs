@@ -41,6 +41,8 @@ pub struct PinWishes {
     pub alphabet: Alphabet,
     /// Fewest characters; 0 for no wish.
     pub minimum: usize,
+    /// A spreadsheet must not change it.
+    pub for_spreadsheet: bool,
 }
 
 /// What was asked for.

@@ -184,6 +184,7 @@ impl Enrolment<'_> {
         self.desk.notice(format!(
             "the PIN stays sealed in the ledger until somebody has looked at it: `keywright pins confirm {job}`"
         ));
+        self.ledger.release(job)?;
         self.desk.tell(&Event::KeyIdle);
         self.tell_result(&summary);
         Ok(summary)

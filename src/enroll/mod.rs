@@ -8,6 +8,7 @@ mod elsewhere;
 mod error;
 mod flow;
 mod handing;
+mod held;
 mod notice;
 mod outcome;
 mod preflight;
@@ -25,6 +26,7 @@ pub use elsewhere::{Made, Outbox, Submitted, Use, made_by, made_in, use_among, u
 pub use error::{ALL, EnrolError};
 pub use flow::{Enrolment, Order, PinWishes, ResetPolicy};
 pub use handing::{Confirmation, Delivery, HandOver, Handing, NotDelivered, Screen};
+pub use held::{Held, Why, held};
 pub use notice::{Notice, NoticeTemplate, TemplateError};
 pub use preflight::{check, key_model};
 pub use replug::{is_blank, reset};

@@ -192,7 +192,7 @@ pub(super) fn model_name(key: &Authenticator) -> String {
 }
 
 /// The product text of USB; on a reader, which has none, the public name of the model.
-fn name_of(product: Option<&str>, aaguid: Aaguid) -> String {
+pub(super) fn name_of(product: Option<&str>, aaguid: Aaguid) -> String {
     match product.map(str::trim) {
         Some(product) if !product.is_empty() => product.into(),
         _ => metadata::model(aaguid).map_or("Security key", |model| model.name).into(),

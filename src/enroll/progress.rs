@@ -49,6 +49,8 @@ pub(super) struct Progress {
     pub(super) copies: usize,
     /// The PIN was handed over, and that needs no word of anybody any more.
     pub(super) confirmed: bool,
+    /// It was handed over, as far as this end can tell.
+    pub(super) delivered: bool,
     /// Passkeys that were sent, and of which nobody knows whether the tenant took them.
     pub(super) strays: Vec<CredentialId>,
 }
@@ -56,8 +58,15 @@ pub(super) struct Progress {
 impl Progress {
     /// Folds a journal, oldest entry first.
     pub(super) fn of(entries: &[Entry]) -> Self {
-        let start =
-            Self { phase: Phase::Untouched, pins: Vec::new(), forced: false, copies: 0, confirmed: false, strays: Vec::new() };
+        let start = Self {
+            phase: Phase::Untouched,
+            pins: Vec::new(),
+            forced: false,
+            copies: 0,
+            confirmed: false,
+            delivered: false,
+            strays: Vec::new(),
+        };
         entries.iter().fold(start, Self::step)
     }
 
@@ -82,12 +91,13 @@ impl Progress {
         }
         if matches!(entry.intent, Intent::Erase { .. } | Intent::SetPin { .. } | Intent::ReplacePin { .. }) {
             // What was handed over is not the PIN any more, or may not be.
-            self.confirmed = false;
+            (self.confirmed, self.delivered) = (false, false);
         }
         match &entry.intent {
             Intent::Withdraw { .. } | Intent::Notice { .. } => {}
             Intent::HandOver { .. } => {
                 self.copies = self.copies.saturating_add(1);
+                self.delivered |= matches!(entry.outcome, Some(Outcome::Done | Outcome::Delivered { .. }));
                 self.confirmed |= matches!(entry.outcome, Some(Outcome::Delivered { confirmed: true, .. }));
             }
             Intent::Confirm { .. } => self.confirmed |= !unsure && !failed,

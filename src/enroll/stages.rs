@@ -273,6 +273,7 @@ pub(super) fn pin_terms<'a>(order: &Order, info: &Info, avoid: &'a [&'a str]) ->
         key_maximum: info.max_pin_length(),
         profile_minimum: order.pin.minimum,
         avoid,
+        for_spreadsheet: order.pin.for_spreadsheet,
     }
 }
 

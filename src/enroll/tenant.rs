@@ -2,6 +2,7 @@
 
 use super::EnrolError;
 use super::flow::{Enrolment, Finished, Order, Stage, Then, Work};
+use super::held::summary_of;
 use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
 use super::replug::is_blank;
@@ -199,20 +200,9 @@ impl Enrolment<'_> {
             Some(pin) => pin,
             None => self.kept_pin(work.id, progress.pins.first().copied())?,
         };
-        let mut summary = Summary {
-            upn: work.user.upn.clone(),
-            serial: work.order.key.shown_serial().map(Into::into),
-            model: model.unwrap_or_else(|| work.model.clone()),
-            aaguid: work.order.key.aaguid.to_string(),
-            register_before: method.is_none().then_some(registration.expires),
-            method_id: method,
-            display_name: registration.display_name.clone(),
-            credential_id: registration.credential_id.to_string(),
-            pin_change_forced: progress.forced,
-            second_copy: progress.copies > 0,
-            notice: None,
-            hand_over: None,
-        };
+        let model = model.unwrap_or_else(|| work.model.clone());
+        let mut summary =
+            Summary { upn: work.user.upn.clone(), ..summary_of(&work.order, registration, method, model, &progress) };
         // Who is told that the key is registered can use it; of what another station will register nobody knows.
         if summary.method_id.is_some() {
             summary.notice = self.notify(work, order, &summary, &pin);

@@ -29,6 +29,13 @@ const MOST_SEALED: usize = MOST + (MOST >> 11);
 #[derive(Clone)]
 pub struct Recipient(x25519::Recipient);
 
+impl Recipient {
+    /// As age takes it.
+    pub(super) fn station(&self) -> &x25519::Recipient {
+        &self.0
+    }
+}
+
 impl FromStr for Recipient {
     type Err = ParcelError;
 

@@ -1,4 +1,4 @@
-//! The safe: PINs sealed with age to this station's own X25519 identity.
+//! The safe: PINs sealed with age to this station's own X25519 identity, and to the further stations that the profile names.
 //!
 //! The identity is a file in age's own form (`AGE-SECRET-KEY-1…`), readable by its owner only, so that `age -d -i FILE` opens
 //! what keywright sealed. The plaintext is the PIN in UTF-8, filled up with zeros to 64 bytes as CTAP does it for a new PIN
@@ -11,7 +11,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
-use age::{Decryptor, x25519};
+use age::{Decryptor, Encryptor, x25519};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::de::DeserializeOwned;
@@ -26,6 +26,8 @@ use crate::secret::{Pin, SealedPin, private};
 const PADDED: usize = 64;
 /// No sealed PIN of ours is longer; what is longer is not read.
 const MOST_SEALED: usize = 4096;
+/// Most further stations: each adds about a hundred bytes to a sealed PIN.
+const MOST_STATIONS: usize = 20;
 /// No identity file is longer.
 const MOST_IDENTITY: u64 = 16 * 1024;
 /// What is sealed and opened to overwrite a PIN.
@@ -38,6 +40,8 @@ const BLANK: [u8; PADDED] = [0; PADDED];
 /// the allocator. A test searches the memory of the process for what is left.
 pub struct AgeSafe {
     identity: x25519::Identity,
+    /// This station's own first.
+    recipients: Vec<x25519::Recipient>,
     sealed_blank: Vec<u8>,
 }
 
@@ -61,8 +65,27 @@ impl AgeSafe {
             Err(error) => Err(error.to_string()),
         };
         let identity = identity.map_err(fault)?;
-        let sealed_blank = encrypt(&identity, &BLANK)?;
-        Ok(Self { identity, sealed_blank })
+        let recipients = vec![identity.to_public()];
+        let sealed_blank = encrypt(&recipients, &BLANK)?;
+        Ok(Self { identity, recipients, sealed_blank })
+    }
+
+    /// Seals for further stations as well, so that they can take up what this one left unfinished in a ledger that all use.
+    /// Each of them can open every PIN that is sealed from now on.
+    ///
+    /// # Errors
+    /// [`SafeError::Seal`] if there are too many.
+    pub fn shared_with(mut self, stations: &[Recipient]) -> Result<Self, SafeError> {
+        for station in stations.iter().map(Recipient::station) {
+            if !self.recipients.iter().any(|known| known.to_string() == station.to_string()) {
+                self.recipients.push(station.clone());
+            }
+        }
+        if self.recipients.len() > MOST_STATIONS.saturating_add(1) {
+            return Err(SafeError::Seal(format!("there are more than {MOST_STATIONS} further stations")));
+        }
+        self.sealed_blank = encrypt(&self.recipients, &BLANK)?;
+        Ok(self)
     }
 }
 
@@ -70,6 +93,11 @@ impl AgeSafe {
     /// The public half of this station's identity: what others seal for it.
     pub fn recipient(&self) -> Recipient {
         self.identity.to_public().into()
+    }
+
+    /// The identity itself, to open what others sealed for this station.
+    pub fn identity(&self) -> Box<dyn age::Identity> {
+        Box::new(self.identity.clone())
     }
 
     /// Opens a file that was sealed for this station.
@@ -112,8 +140,8 @@ impl Safe for AgeSafe {
         let mut padded = Zeroizing::new([0_u8; PADDED]);
         let room = padded.get_mut(..pin.expose().len()).ok_or_else(|| SafeError::Seal("it is too long".into()))?;
         room.copy_from_slice(pin.expose().as_bytes());
-        let sealed = encrypt(&self.identity, &padded);
-        encrypt(&self.identity, &BLANK)?;
+        let sealed = encrypt(&self.recipients, &padded);
+        encrypt(&self.recipients, &BLANK)?;
         sealed.map(SealedPin)
     }
 
@@ -138,8 +166,15 @@ fn damaged() -> SafeError {
 }
 
 #[inline(never)]
-fn encrypt(identity: &x25519::Identity, padded: &[u8; PADDED]) -> Result<Vec<u8>, SafeError> {
-    age::encrypt(&identity.to_public(), padded).map_err(|error| SafeError::Seal(error.to_string()))
+fn encrypt(recipients: &[x25519::Recipient], padded: &[u8; PADDED]) -> Result<Vec<u8>, SafeError> {
+    let recipients = recipients.iter().map(|recipient| -> &dyn age::Recipient { recipient });
+    let encryptor = Encryptor::with_recipients(recipients).map_err(|error| SafeError::Seal(error.to_string()))?;
+    let mut sealed = Vec::with_capacity(MOST_SEALED);
+    let written = encryptor.wrap_output(&mut sealed).and_then(|mut writer| {
+        writer.write_all(padded)?;
+        writer.finish().map(drop)
+    });
+    written.map(|()| sealed).map_err(|error| SafeError::Seal(error.to_string()))
 }
 
 /// Into a buffer of the caller, because a buffer that is returned is a buffer that is copied.
@@ -263,6 +298,25 @@ mod tests {
         let (_other, _, theirs) = station();
         let error = theirs.open(&ours.seal(&pin("70281946")).unwrap()).err().unwrap();
         assert!(error.to_string().contains("another station"), "{error}");
+    }
+
+    #[test]
+    fn stations_that_the_profile_names_open_it_as_well() {
+        let (_one, _, ours) = station();
+        let (_other, _, theirs) = station();
+        let (_third, _, stranger) = station();
+        let shared = ours.shared_with(&[theirs.recipient(), theirs.recipient()]).unwrap();
+        assert_eq!(shared.recipients.len(), 2);
+        let sealed = shared.seal(&pin("70281946")).unwrap();
+        for safe in [&shared, &theirs] {
+            assert_eq!(safe.open(&sealed).unwrap().expose(), "70281946");
+        }
+        assert!(matches!(stranger.open(&sealed), Err(SafeError::Open(_))));
+        let many: Vec<Recipient> = (0..MOST_STATIONS).map(|_| x25519::Identity::generate().to_public().into()).collect();
+        let (_last, _, full) = station();
+        let full = full.shared_with(&many).unwrap();
+        assert_eq!(full.open(&full.seal(&pin(&"x".repeat(63))).unwrap()).unwrap().expose().len(), 63);
+        assert!(full.shared_with(&[x25519::Identity::generate().to_public().into()]).is_err());
     }
 
     #[test]

@@ -17,7 +17,6 @@ pub(crate) const NAMELESS: Model = Model { credential_management: false, ..Model
 
 /// How a run ended.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Ended {
     /// It came back.
     Back(Box<Result<Summary, EnrolError>>),

@@ -17,6 +17,7 @@ mod choosing;
 mod deaths;
 mod ends;
 mod good;
+mod handing;
 mod journal;
 mod links;
 mod notices;

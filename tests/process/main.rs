@@ -14,6 +14,8 @@ mod schema;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(unix)]
+mod hand_over;
 mod killed;
 mod leaks;
 mod notices;

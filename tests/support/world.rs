@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keywright::clock::{ManualClock, SharedClock};
-use keywright::ctap::Cancel;
-use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, Order, Outbox, Screen};
+use keywright::ctap::{Bus, Cancel};
+use keywright::enroll::{Desk, EnrolError, Enrolment, Generator, GeneratorSource, HandOver, Order, Outbox, Screen};
 use keywright::handover::AgeSafe;
 use keywright::identity::IdentityProvider;
 use keywright::identity::entra::{Entra, Profile, Tools};
@@ -152,9 +152,33 @@ impl World {
         act: impl FnOnce(&mut Enrolment<'_>) -> T,
     ) -> T {
         let mut bus = TrainingBus::new(self.desk.clone(), hands);
+        let desk = self.seat(face, &mut bus);
+        let (tenant, operator) = ("contoso.example".into(), "test".into());
+        let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
+        let mut screen = Screen::new(face.clone());
+        act(&mut Enrolment { desk, provider, ledger, safe, tenant, operator, outbox, handing: &mut screen })
+    }
+
+    /// One run whose PIN goes another way than onto the screen.
+    pub fn handing(
+        &self,
+        face: &Arc<ScriptedFace>,
+        order: &Order,
+        ledger: &mut dyn Ledger,
+        handing: &mut dyn HandOver,
+    ) -> Result<Summary, EnrolError> {
+        let mut bus = TrainingBus::new(self.desk.clone(), helpful);
+        let desk = self.seat(face, &mut bus);
+        let safe = AgeSafe::open_or_create(&self.dir.path().join("station.age")).unwrap();
+        let (tenant, operator) = ("contoso.example".into(), "test".into());
+        let provider = &mut self.entra();
+        Enrolment { desk, provider, ledger, safe: &safe, tenant, operator, outbox: None, handing }.run(order)
+    }
+
+    fn seat<'a>(&self, face: &Arc<ScriptedFace>, bus: &'a mut dyn Bus) -> Desk<'a> {
         let ui: Arc<dyn Ui> = face.clone();
-        let desk = Desk {
-            bus: &mut bus,
+        Desk {
+            bus,
             ui,
             clock: self.shared(),
             generators: generators(),
@@ -162,11 +186,7 @@ impl World {
             patience: Duration::from_mins(2),
             selector: None,
             attended: false,
-        };
-        let (tenant, operator) = ("contoso.example".into(), "test".into());
-        let outbox = outbox.map(|outbox| -> &mut dyn Outbox { outbox });
-        let mut screen = Screen::new(face.clone());
-        act(&mut Enrolment { desk, provider, ledger, safe, tenant, operator, outbox, handing: &mut screen })
+        }
     }
 
     /// Ids of Adele's passkeys in the tenant.

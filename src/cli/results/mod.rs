@@ -53,6 +53,62 @@ results! {
         recipient: &'a str,
     }
 
+    /// `pins list`.
+    HeldPins {
+        /// The PINs that the ledger holds.
+        pins: Vec<HeldRow>,
+    }
+
+    /// A PIN that the ledger holds.
+    HeldRow {
+        /// Its job.
+        job: JobId,
+        /// For whom.
+        upn: String,
+        /// Serial number of the key.
+        serial: Option<String>,
+        /// When it was sealed.
+        #[cfg_attr(test, schemars(with = "crate::shape::Moment"))]
+        sealed: Timestamp,
+        /// `unfinished`, `not-handed-over`, `not-confirmed` or `not-closed`.
+        why: &'static str,
+        /// How far the job got, in words.
+        state: &'static str,
+        /// How often it was handed over, or may have been.
+        copies: usize,
+        /// What to do about it.
+        next: String,
+    }
+
+    /// `pins confirm`.
+    HandOversConfirmed<'a> {
+        /// The jobs whose PINs are destroyed.
+        confirmed: &'a [JobId],
+    }
+
+    /// `pins open`, the PIN aside.
+    PinOpened<'a> {
+        /// Which file.
+        file: &'a Path,
+        /// The job where it was sealed.
+        job: i64,
+        /// For whom.
+        upn: &'a str,
+        /// Name for people.
+        name: Option<&'a str>,
+        /// Model of the key.
+        model: &'a str,
+        /// Its serial number.
+        serial: Option<&'a str>,
+        /// Name of the passkey in the tenant.
+        passkey_name: &'a str,
+        /// The key refuses to sign in until it is changed.
+        pin_must_be_changed: bool,
+        /// When it was sealed.
+        #[cfg_attr(test, schemars(with = "crate::shape::Moment"))]
+        sealed: Timestamp,
+    }
+
     /// `resume --list`, and `resume` where nothing is open.
     JobList {
         /// What is open.

@@ -21,6 +21,16 @@ struct PassRevealed<'a> {
     temporary_access_pass: &'a str,
 }
 
+/// `pins open`: what is told, and the PIN itself.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PinRevealed<'a> {
+    #[serde(flatten)]
+    opened: PinOpened<'a>,
+    /// The PIN.
+    temporary_pin: &'a str,
+}
+
 /// Every result by the command that writes it. A new one gets a row.
 fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
     macro_rules! rows {
@@ -59,6 +69,9 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "logout": LoggedOut;
         "doctor": Checkup<'_>;
         "pins recipient": StationRecipient<'_>;
+        "pins list": HeldPins;
+        "pins confirm": HandOversConfirmed<'_>;
+        "pins open": PinRevealed<'_>;
         "simulator tenant": TenantServed<'_>;
         "completions": Completion<'_>;
         "man": ManPage<'_>;

@@ -36,6 +36,9 @@ impl Alphabet {
     }
 }
 
+/// Digits of a number that a spreadsheet keeps.
+const SPREADSHEET_DIGITS: usize = 15;
+
 /// What a temporary PIN has to satisfy. Lengths are in code points.
 #[derive(Clone, Copy, Debug)]
 pub struct PinTerms<'a> {
@@ -49,11 +52,20 @@ pub struct PinTerms<'a> {
     pub profile_minimum: usize,
     /// Texts that others know and that a PIN must not quote: the key's serial number, the user's name.
     pub avoid: &'a [&'a str],
+    /// It will stand in a table: a spreadsheet must not change it. Of PINs of digits a tenth is not drawn then.
+    pub for_spreadsheet: bool,
 }
 
 impl Default for PinTerms<'_> {
     fn default() -> Self {
-        Self { alphabet: Alphabet::Digits, key_minimum: 4, key_maximum: MAX_PIN_BYTES, profile_minimum: 0, avoid: &[] }
+        Self {
+            alphabet: Alphabet::Digits,
+            key_minimum: 4,
+            key_maximum: MAX_PIN_BYTES,
+            profile_minimum: 0,
+            avoid: &[],
+            for_spreadsheet: false,
+        }
     }
 }
 
@@ -80,7 +92,8 @@ impl PinTerms<'_> {
     /// [`PinRuleError::Length`].
     pub fn length(&self) -> Result<usize, PinRuleError> {
         let needed = LEAST_LENGTH.max(self.key_minimum).max(self.profile_minimum);
-        let most = self.key_maximum.min(MAX_PIN_BYTES);
+        let table = self.for_spreadsheet && matches!(self.alphabet, Alphabet::Digits);
+        let most = self.key_maximum.min(if table { SPREADSHEET_DIGITS } else { MAX_PIN_BYTES });
         if needed <= most { Ok(needed) } else { Err(PinRuleError::Length { needed, most }) }
     }
 
@@ -96,12 +109,22 @@ impl PinTerms<'_> {
             for _ in 0..length {
                 text.push(character(self.alphabet, rng)?);
             }
+            if self.for_spreadsheet && changed_by_spreadsheet(&text) {
+                continue;
+            }
             if weakness(&text, self.avoid).is_none() {
                 return Pin::new(text).map_err(|_| PinRuleError::Generator);
             }
         }
         Err(PinRuleError::Generator)
     }
+}
+
+/// Whether a spreadsheet would take it for a number and write it differently: without its leading zeros, with fewer than all of
+/// its digits, or as a power of ten.
+fn changed_by_spreadsheet(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.starts_with('0') || text.len() > SPREADSHEET_DIGITS } else { text.parse::<f64>().is_ok() }
 }
 
 /// One character, without bias: words beyond the last whole multiple of the alphabet's size are thrown away. Bounded, unlike
@@ -174,6 +197,29 @@ mod tests {
             assert_eq!(terms.length(), expected, "{terms:?}");
             assert_eq!(terms.draw(&mut rng).map(|pin| pin.code_points()), expected, "{terms:?}");
         }
+    }
+
+    #[test]
+    fn in_a_table_a_pin_stays_what_it_is() {
+        for (text, changed) in [
+            ("70281946", false),
+            ("07281946", true),
+            ("123456789012345", false),
+            ("1234567890123456", true),
+            ("12e45678", true),
+            ("0e123456", true),
+            ("12a45678", false),
+            ("e1234567", false),
+        ] {
+            assert_eq!(changed_by_spreadsheet(text), changed, "{text}");
+        }
+        let mut rng = StdRng::seed_from_u64(7);
+        for alphabet in [Alphabet::Digits, Alphabet::Unmistakable] {
+            let terms = PinTerms { alphabet, for_spreadsheet: true, ..PinTerms::default() };
+            assert!((0..2_000).all(|_| !changed_by_spreadsheet(terms.draw(&mut rng).unwrap().expose())), "{alphabet:?}");
+        }
+        let long = PinTerms { key_minimum: 16, for_spreadsheet: true, ..PinTerms::default() };
+        assert_eq!(long.length(), Err(PinRuleError::Length { needed: 16, most: 15 }), "a spreadsheet keeps 15 digits");
     }
 
     #[test]
