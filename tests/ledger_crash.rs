@@ -37,6 +37,7 @@ fn order() -> NewJob {
         rp_id: "login.microsoft.com".into(),
         user_handle: vec![1, 2, 3],
         unforced_pin_consent: false,
+        replaces: None,
         display_name: "Key 1".into(),
         place: Place::Here,
         task: None,

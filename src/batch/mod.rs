@@ -3,6 +3,7 @@
 mod offline;
 mod prepare;
 mod prepared;
+mod replace;
 mod results;
 pub mod roster;
 mod submit;
@@ -12,6 +13,7 @@ use crate::advice::Advised;
 pub use offline::{Made, make_all};
 pub use prepare::{Preparation, prepare};
 pub use prepared::{Prepared, PreparedFile, PreparedTenant};
+pub use replace::{Choice, credentials_of};
 pub use results::{BeginError, Results, ResultsFile};
 pub use roster::{RosterError, names};
 pub use submit::{Submission, submit_all};

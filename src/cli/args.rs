@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 
 use super::tenant_fields::TenantFields;
 
+use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
 use super::held::PinsCommand;
 use super::passkeys::PasskeysCommand;
@@ -101,6 +103,9 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Provision a key for a user: wipe, temporary PIN, passkey, forced PIN change, registration
     Enroll(EnrollArgs),
+    /// Provision keys for a roster of users
+    #[command(subcommand)]
+    Batch(BatchCommand),
     /// Finish what was interrupted
     Resume(ResumeArgs),
     /// The key in the port or on the reader
@@ -152,6 +157,20 @@ pub(super) struct EnrollArgs {
     /// The user: user principal name or object id; with --prepare also several, or files with one a line
     #[arg(value_name = "USER", required_unless_present_any = ["offline", "submit"])]
     pub(super) users: Vec<String>,
+    /// How it is done.
+    #[command(flatten)]
+    pub(super) wishes: WishArgs,
+    /// How the PIN reaches its user.
+    #[command(flatten)]
+    pub(super) handing: HandOverArgs,
+    /// The two places.
+    #[command(flatten)]
+    pub(super) places: PlacesArgs,
+}
+
+/// How keys are made: the same for one and for many.
+#[derive(Debug, Default, Args)]
+pub(super) struct WishArgs {
     /// Whether the key is wiped first: auto leaves a fresh key as it is
     #[arg(long, value_name = "WHEN", env = "KEYWRIGHT_RESET", hide_env_values = true)]
     pub(super) reset: Option<ResetWhen>,
@@ -167,16 +186,11 @@ pub(super) struct EnrollArgs {
     /// Characters of the temporary PIN
     #[arg(long, value_name = "SET", env = "KEYWRIGHT_PIN_ALPHABET", hide_env_values = true)]
     pub(super) pin_alphabet: Option<PinAlphabet>,
-    /// How the PIN reaches its user.
-    #[command(flatten)]
-    pub(super) handing: HandOverArgs,
-    /// The two places.
-    #[command(flatten)]
-    pub(super) places: PlacesArgs,
 }
 
 /// When the key is wiped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum ResetWhen {
     /// If it holds anything.
     Auto,
@@ -187,7 +201,8 @@ pub(super) enum ResetWhen {
 }
 
 /// Characters of a temporary PIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum PinAlphabet {
     /// 0 to 9.
     Digits,

@@ -16,7 +16,7 @@ use crate::ui::{Block, Sheet};
 
 /// Enrols a key for a user.
 pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliError> {
-    let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
+    let wishes = EnrollSettings::resolve(Some(&args.wishes), station.settings.profile()?)?.handed_by(&args.handing);
     let [user] = args.users.as_slice() else { return Err(CliError::SeveralUsers(args.users.len())) };
     let order = order(station, user.clone(), wishes);
     let mut handing = station.handing(&args.handing)?;
@@ -118,6 +118,8 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
         },
         challenge_life: None,
         notice: wishes.notice,
+        mark: None,
+        replaces: None,
         task: None,
     }
 }
@@ -157,7 +159,7 @@ pub(super) fn journal(station: &Station) -> Result<Box<dyn Batches + Send>, CliE
 }
 
 /// Who runs this, as the session says.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let name =
         ["SUDO_USER", "USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok().filter(|name| !name.is_empty()));
     name.unwrap_or_else(|| "unknown".into())

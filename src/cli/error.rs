@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::advice::{Advice, Advised};
 use crate::batch::RosterError;
+use crate::batch::roster::AskError;
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::{EnrolError, TemplateError};
 use crate::handover::HandOverError;
@@ -273,6 +274,15 @@ advice! {
     SEVERAL_USERS: "cli/several-users", Usage, "One key is enrolled for one user.", "Name one user; several at once are for --prepare.";
     SEVERAL_UNFINISHED: "cli/several-unfinished", Usage, "More than one job is unfinished.", "Name one of the jobs that `keywright resume --list` shows.";
     INTERRUPTED: "cli/interrupted", Interrupted, "Interrupted.", "Run the same command again to go on where it stopped.";
+}
+
+impl From<AskError> for CliError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Tenant(error) => error.into(),
+            AskError::Ledger(error) => error.into(),
+        }
+    }
 }
 
 /// The row of a command line that cannot be understood.

@@ -1,6 +1,7 @@
 //! The command line: arguments become settings, settings become a command. No logic of its own beyond that.
 
 mod args;
+mod batch;
 mod browser;
 mod doctor;
 mod enrolling;
@@ -75,6 +76,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             Some(exit) => return exit,
             None => enrolling::enroll(station, args)?,
         },
+        Command::Batch(command) => return batch::run(station, command),
         Command::Pins(command) => held::run(station, command)?,
         Command::Resume(args) if args.list => resume::list(station)?,
         Command::Resume(args) => match args.abandon {

@@ -45,6 +45,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
         Intent::Deposit { .. } => "writing the passkey down for another station",
         Intent::DeleteCredential { .. } => "deleting an unused passkey",
         Intent::Withdraw { .. } => "removing an unused passkey from the tenant",
+        Intent::Retire { .. } => "removing the passkey that was replaced",
         Intent::Notice { .. } => "sending the message to the user",
         Intent::HandOver { .. } => "handing the PIN over",
         Intent::Confirm { .. } => "confirming the hand-over",

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{Color, CommandLine, EnrollArgs, Part, PinAlphabet, ResetWhen};
+use super::args::{Color, CommandLine, Part, PinAlphabet, ResetWhen, WishArgs};
+use super::hand_over::HandOverArgs;
 use super::profile_file::ProfileFile;
 use super::{CliError, places};
 use crate::enroll::{Notice, NoticeTemplate};
@@ -134,8 +135,13 @@ pub(super) struct EnrollSettings {
 }
 
 impl EnrollSettings {
+    /// For a way of handing over: PINs that will stand in a table have a form that survives it.
+    pub(super) fn handed_by(self, handing: &HandOverArgs) -> Self {
+        Self { for_spreadsheet: handing.pins_in_clear.is_some(), ..self }
+    }
+
     /// Resolves the flags of `enroll` over the profile.
-    pub(super) fn resolve(args: Option<&EnrollArgs>, profile: &ProfileFile) -> Result<Self, CliError> {
+    pub(super) fn resolve(args: Option<&WishArgs>, profile: &ProfileFile) -> Result<Self, CliError> {
         let reset = match args.and_then(|args| args.reset) {
             Some(reset) => reset,
             None => choice(profile, "reset", "auto, always or never")?.unwrap_or(ResetWhen::Auto),
@@ -153,8 +159,15 @@ impl EnrollSettings {
             None => profile.text("display_name", "a text")?.map(ToOwned::to_owned),
         };
         let allow_unforced_pin = args.is_some_and(|args| args.allow_unforced_pin) || profile.switch("allow_unforced_pin")?;
-        let for_spreadsheet = args.is_some_and(|args| args.handing.pins_in_clear.is_some());
-        Ok(Self { reset, for_spreadsheet, allow_unforced_pin, display_name, pin_length, pin_alphabet, notice: notice(profile)? })
+        Ok(Self {
+            reset,
+            for_spreadsheet: false,
+            allow_unforced_pin,
+            display_name,
+            pin_length,
+            pin_alphabet,
+            notice: notice(profile)?,
+        })
     }
 }
 
@@ -186,14 +199,14 @@ mod tests {
         ProfileFile { station: toml::from_str(text).unwrap(), ..ProfileFile::default() }
     }
 
-    fn args() -> EnrollArgs {
-        EnrollArgs { users: vec!["u".into()], ..EnrollArgs::default() }
+    fn args() -> WishArgs {
+        WishArgs::default()
     }
 
     #[test]
     fn each_field_has_its_own_order() {
         let profile = file("reset = \"never\"\npin_length = 12\nallow_unforced_pin = true");
-        let typed = EnrollArgs { reset: Some(ResetWhen::Always), ..args() };
+        let typed = WishArgs { reset: Some(ResetWhen::Always), ..args() };
         let settings = EnrollSettings::resolve(Some(&typed), &profile).unwrap();
         assert_eq!(
             (settings.reset, settings.pin_length, settings.pin_alphabet),

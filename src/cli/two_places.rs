@@ -98,7 +98,7 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
     let sealed = parcel::read(file)?;
     let safe = station.safe()?;
     let prepared = PreparedFile::open(&safe, &sealed)?;
-    let wishes = EnrollSettings::resolve(Some(args), station.settings.profile()?)?;
+    let wishes = EnrollSettings::resolve(Some(&args.wishes), station.settings.profile()?)?.handed_by(&args.handing);
     let mut handing = station.handing(&args.handing)?;
     let order = order(station, String::new(), wishes);
     let mut ledger = journal(station)?;

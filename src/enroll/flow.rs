@@ -64,6 +64,10 @@ pub struct Order {
     pub challenge_life: Option<Duration>,
     /// A message to the user once the passkey is registered.
     pub notice: Option<Notice>,
+    /// What tells the passkey's name from that of the user's other key, if the key has no serial number to do so.
+    pub mark: Option<String>,
+    /// Id of the user's passkey that goes once the new one is verified and its PIN is handed over.
+    pub replaces: Option<String>,
     /// The task of a batch that it is for, leased by the ledger that the enrolment writes to.
     pub task: Option<TaskId>,
 }

@@ -150,7 +150,7 @@ impl Enrolment<'_> {
     pub(super) fn hand(&mut self, job: JobId, user: &User, mut summary: Summary, pin: &Pin) -> Result<Summary, EnrolError> {
         if Progress::of(&self.ledger.entries(job)?).confirmed {
             self.desk.notice("the PIN was handed over before, and that was confirmed: there is no second copy");
-            return self.handed(job, summary);
+            return self.handed(job, user, summary);
         }
         let means = self.handing.means();
         let ticket = self.ledger.before(job, &Intent::HandOver { means: means.into() }, None)?;
@@ -172,14 +172,14 @@ impl Enrolment<'_> {
         let file = match delivery {
             Delivery::Shown => {
                 self.ledger.after(ticket, &Outcome::Done)?;
-                return self.handed(job, summary);
+                return self.handed(job, user, summary);
             }
             Delivery::Put(file) => file,
         };
         self.ledger.after(ticket, &Outcome::Delivered { file: file.clone(), confirmed })?;
         summary.hand_over = Some(HandedBy { job: job.0, means, file, confirmed });
         if confirmed {
-            return self.handed(job, summary);
+            return self.handed(job, user, summary);
         }
         self.desk.notice(format!(
             "the PIN stays sealed in the ledger until somebody has looked at it: `keywright pins confirm {job}`"
@@ -190,7 +190,8 @@ impl Enrolment<'_> {
         Ok(summary)
     }
 
-    fn handed(&mut self, job: JobId, summary: Summary) -> Result<Summary, EnrolError> {
+    fn handed(&mut self, job: JobId, user: &User, summary: Summary) -> Result<Summary, EnrolError> {
+        self.retire_older(job, user, summary.method_id.as_deref())?;
         self.ledger.close(job, JobState::Done)?;
         self.desk.tell(&Event::KeyIdle);
         if summary.hand_over.is_some() {

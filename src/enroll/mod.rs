@@ -15,6 +15,7 @@ mod preflight;
 mod progress;
 mod replug;
 mod resume;
+mod retire;
 mod stages;
 mod tenant;
 
@@ -30,3 +31,4 @@ pub use held::{Held, Why, held};
 pub use notice::{Notice, NoticeTemplate, TemplateError};
 pub use preflight::{check, key_model};
 pub use replug::{is_blank, reset};
+pub use retire::{Retired, retire};

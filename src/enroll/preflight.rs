@@ -11,7 +11,7 @@ use super::stages::pin_terms;
 use crate::advice::Advised as _;
 use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
 use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
-use crate::identity::{passkey_name, passkey_name_of};
+use crate::identity::{passkey_name, passkey_name_marked, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob, Place};
 use crate::metadata;
 use crate::ui::{Event, Step};
@@ -42,7 +42,10 @@ impl Enrolment<'_> {
         let serial = identity.shown_serial().map(str::to_owned);
         let display_name = match &order.display_name {
             Some(name) => passkey_name(name),
-            None => passkey_name_of(&model, serial.as_deref()),
+            None => match (passkey_name_of(&model, serial.as_deref()), &serial, &order.mark) {
+                (name, None, Some(mark)) => passkey_name_marked(&name, mark),
+                (name, ..) => name,
+            },
         };
         let job = NewJob {
             tenant: self.tenant.clone(),
@@ -54,6 +57,7 @@ impl Enrolment<'_> {
             user_handle: offer.options.user.id.clone(),
             unforced_pin_consent: !forces,
             display_name,
+            replaces: order.replaces.clone(),
             place: if self.outbox.is_some() { Place::Make } else { Place::Here },
             task: order.task,
         };

@@ -94,7 +94,7 @@ impl Progress {
             (self.confirmed, self.delivered) = (false, false);
         }
         match &entry.intent {
-            Intent::Withdraw { .. } | Intent::Notice { .. } => {}
+            Intent::Withdraw { .. } | Intent::Notice { .. } | Intent::Retire { .. } => {}
             Intent::HandOver { .. } => {
                 self.copies = self.copies.saturating_add(1);
                 self.delivered |= matches!(entry.outcome, Some(Outcome::Done | Outcome::Delivered { .. }));

@@ -18,7 +18,7 @@ use crate::webauthn::{CreationOptions, CredentialId};
 
 pub use directory::{Directory, Group, Lookup};
 pub use message::{Message, SendError};
-pub use passkey_name::{passkey_name, passkey_name_of};
+pub use passkey_name::{passkey_name, passkey_name_marked, passkey_name_of};
 pub use sign_in::{SignInRefusal, SignInTrouble};
 
 /// The directory lists a new passkey with some delay: ask this often …

@@ -18,6 +18,13 @@ pub fn passkey_name_of(model: &str, serial: Option<&str>) -> String {
     passkey_name(&format!("{} {serial}", cut(model, room)))
 }
 
+/// `name (mark)`. The mark is never cut, the name is; a mark that does not fit at all is left out.
+pub fn passkey_name_marked(name: &str, mark: &str) -> String {
+    let mark = format!(" ({mark})");
+    let Some(room) = LONGEST.checked_sub(units(&mark)).filter(|room| *room > 0) else { return passkey_name(name) };
+    format!("{}{mark}", passkey_name(&cut(name, room)))
+}
+
 fn cut(text: &str, most: usize) -> String {
     let mut used = 0_usize;
     let fits = |c: &char| {
@@ -52,6 +59,19 @@ mod tests {
             ("Schlüssel für Überseekäufer äöü", "Schlüssel für Überseekäufer äö"),
         ] {
             assert_eq!(passkey_name(given), expected);
+            assert!(units(expected) <= LONGEST);
+        }
+    }
+
+    #[test]
+    fn marks_stay_whole() {
+        for (name, mark, expected) in [
+            ("Desk 4", "spare", "Desk 4 (spare)"),
+            ("123456789012345678901234567890", "spare", "1234567890123456789012 (spare)"),
+            ("Schlüssel 🔑🔑🔑🔑🔑🔑🔑🔑🔑", "spare 2", "Schlüssel 🔑🔑🔑🔑🔑 (spare 2)"),
+            ("Desk 4", "a mark that is longer than all", "Desk 4"),
+        ] {
+            assert_eq!(passkey_name_marked(name, mark), expected);
             assert!(units(expected) <= LONGEST);
         }
     }

@@ -14,6 +14,7 @@ use super::{JobId, Ledger, LedgerError};
 
 /// Names a batch in this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct BatchId(pub i64);
 
@@ -64,6 +65,7 @@ pub struct Batch {
 
 /// Which of a person's keys it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyPart {
     /// The only one that the batch makes for them.
@@ -77,6 +79,7 @@ pub enum KeyPart {
 
 /// One key for one person, before it is a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct NewTask {
     /// Row of the roster, as the operator counts it.

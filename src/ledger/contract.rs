@@ -63,6 +63,7 @@ pub(super) fn order(upn: &str) -> NewJob {
         rp_id: "login.microsoft.com".into(),
         user_handle: vec![0, 1, 254, 255],
         unforced_pin_consent: false,
+        replaces: None,
         display_name: "Schlüssel 1".into(),
         place: Place::Here,
         task: None,
@@ -94,6 +95,7 @@ fn intents() -> Vec<Intent> {
         Intent::DeleteCredential { credential_id: Some(CredentialId(vec![9; 64])) },
         Intent::DeleteCredential { credential_id: None },
         Intent::Withdraw { credential_id: CredentialId(vec![7; 32]) },
+        Intent::Retire { method: "m".into() },
         Intent::Notice { sender: "desk@contoso.example".into() },
         Intent::HandOver { means: "screen".into() },
     ]

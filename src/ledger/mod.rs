@@ -62,6 +62,9 @@ pub struct NewJob {
     pub unforced_pin_consent: bool,
     /// Name that the passkey gets in the tenant.
     pub display_name: String,
+    /// Id of the user's passkey that goes once the new one is verified and its PIN is handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// Whether one station does it all.
     #[serde(default)]
     pub place: Place,
@@ -158,6 +161,12 @@ pub enum Intent {
     Withdraw {
         /// Which one.
         credential_id: CredentialId,
+    },
+    /// A passkey that the job's new one takes the place of is about to be removed from the tenant. Where it is not known how that
+    /// ended, the tenant is looked at first.
+    Retire {
+        /// Its id in the tenant.
+        method: String,
     },
     /// A message to the user is about to be sent.
     Notice {

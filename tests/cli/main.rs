@@ -10,6 +10,7 @@ mod enrolling;
 mod judge;
 mod place;
 mod policy;
+mod rosters;
 #[path = "../support/schema.rs"]
 mod schema;
 mod sign_in;

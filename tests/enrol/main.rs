@@ -22,6 +22,7 @@ mod journal;
 mod links;
 mod notices;
 mod refused;
+mod replaced;
 mod returns;
 mod together;
 mod two_places;

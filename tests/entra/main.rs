@@ -16,6 +16,7 @@ mod people;
 mod policy;
 mod preflight;
 mod refusals;
+mod rosters;
 mod sign_in;
 #[path = "../support/mod.rs"]
 mod support;

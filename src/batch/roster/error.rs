@@ -79,6 +79,17 @@ pub enum RosterError {
         /// Their object ids.
         ids: Vec<String>,
     },
+    /// A plan that cannot be written or read.
+    #[error("the plan {name} cannot be used: {reason}")]
+    PlanFile {
+        /// Which.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A plan that is not as it was written.
+    #[error("the plan {0} is not as it was written: its digest does not fit")]
+    PlanEdited(String),
 }
 
 advice! {
@@ -92,6 +103,8 @@ advice! {
     ROW: "roster/row", Usage, "A row of the roster cannot be used.", "Correct the row, or begin it with `#` to leave it out.";
     NO_GROUP: "roster/no-group", Usage, "The tenant has no such group.", "Check the spelling of the group's name, or name it by its object id.";
     SEVERAL_GROUPS: "roster/several-groups", Usage, "Several groups have that name.", "Name the group by its object id, one of those above.";
+    PLAN_FILE: "roster/plan-file", Usage, "The plan cannot be written or read.", "Name a file that is not there yet for --plan, and one that --plan wrote for --apply.";
+    PLAN_EDITED: "roster/plan-edited", Usage, "The plan is not as it was written; nothing was done.", "Change the roster instead, and make a plan of it anew with --plan.";
 }
 
 impl Advised for RosterError {
@@ -107,6 +120,8 @@ impl Advised for RosterError {
             Self::Row { .. } => &ROW,
             Self::NoGroup(_) => &NO_GROUP,
             Self::SeveralGroups { .. } => &SEVERAL_GROUPS,
+            Self::PlanFile { .. } => &PLAN_FILE,
+            Self::PlanEdited(_) => &PLAN_EDITED,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::advice::{Advice, Advised};
+use crate::advice::{Advice, Advised, Exit};
 use crate::identity::IdentityError;
+use crate::ledger::BatchId;
 
 /// Something wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,9 @@ pub enum RowError {
         /// The job.
         job: i64,
     },
+    /// The user waits for a key already.
+    #[error("the user waits for a key in batch {0} already")]
+    Waits(BatchId),
     /// No such profile, or one of another tenant.
     #[error("the profile {name} cannot be used: {reason}")]
     Profile {
@@ -87,9 +91,15 @@ pub enum RowError {
     /// The passkey that is to be replaced is not there.
     #[error("the user has no passkey {0} that could be replaced")]
     NothingToReplace(String),
+    /// The user's passkeys are hidden.
+    #[error("the user's passkeys must not be read by this sign-in, so none can be replaced")]
+    HiddenPasskeys,
     /// Two rows replace the same passkey.
     #[error("the passkey {0} is to be replaced by an earlier row already")]
     ReplacedTwice(String),
+    /// A fact of a plan is not what it was.
+    #[error("{0}")]
+    Changed(String),
     /// What the tenant says of the user.
     #[error(transparent)]
     Tenant(#[from] IdentityError),
@@ -110,8 +120,11 @@ advice! {
     OWN_ACCOUNT: "roster/own-account", Policy, "Nobody can provision their own account.", "Have somebody else sign in, or remove the row.";
     METHOD_LIMIT: "roster/method-limit", Policy, "The user would have too many passkeys.", "Remove some with `keywright passkeys remove`, or replace one with --replace.";
     SERIAL_GIVEN: "roster/serial-given", Usage, "The key was given to somebody else.", "Correct the serial number; for a key that came back leave the cell empty.";
+    WAITS: "roster/user-waits", Usage, "The user waits for a key in another batch.", "Go on with that batch, or close it before the roster is taken in again.";
     PROFILE: "roster/profile", Usage, "A profile of the roster cannot be used.", "Correct its name, or leave the cell empty for the profile of the command.";
     NOTHING_TO_REPLACE: "roster/nothing-to-replace", Usage, "The passkey to replace is not there.", "See `keywright passkeys list USER`, and name it by id, as `oldest` or as `serial:NUMBER`.";
+    HIDDEN_PASSKEYS: "roster/hidden-passkeys", Policy, "The passkeys of a user must not be read, so none can be replaced.", "Have UserAuthMethod-Passkey.Read.All granted, or leave the replacement out.";
+    CHANGED: "roster/changed", Tenant, "Something is not as it was when the plan was made; nothing was done.", "Make a plan anew with --plan, and read it again.";
     REPLACED_TWICE: "roster/replaced-twice", Usage, "Two rows replace the same passkey.", "Name another passkey in one of the rows.";
 }
 
@@ -132,9 +145,12 @@ impl Advised for RowError {
             Self::OwnAccount(_) => &OWN_ACCOUNT,
             Self::MethodLimit { .. } => &METHOD_LIMIT,
             Self::SerialGiven { .. } => &SERIAL_GIVEN,
+            Self::Waits(_) => &WAITS,
             Self::Profile { .. } => &PROFILE,
             Self::NothingToReplace(_) => &NOTHING_TO_REPLACE,
+            Self::HiddenPasskeys => &HIDDEN_PASSKEYS,
             Self::ReplacedTwice(_) => &REPLACED_TWICE,
+            Self::Changed(_) => &CHANGED,
             Self::Tenant(error) => error.advice(),
         }
     }
@@ -142,6 +158,7 @@ impl Advised for RowError {
 
 /// A row and what is wrong with it, as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fault {
     /// The line of the file, or the place in the group.
     pub row: u32,
@@ -155,7 +172,7 @@ pub struct Fault {
     pub next: &'static str,
     /// How a program ends that found no worse.
     #[serde(skip)]
-    pub(crate) exit: crate::advice::Exit,
+    pub exit: Exit,
 }
 
 impl Fault {

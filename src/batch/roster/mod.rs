@@ -1,14 +1,19 @@
 //! Rosters: whom to provision. Reading (`text`, `table`, `json`) is pure and bounded; checking (`check`, `people`) finds every fault
 //! before anything is done; a plan holds what would be done and the facts that it was made of.
 
+mod check;
 mod columns;
 mod error;
 mod fault;
 mod json;
 mod names;
+mod people;
+mod plan;
 mod row;
+mod several;
 mod source;
 mod table;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,8 +21,12 @@ mod text;
 pub use error::RosterError;
 pub use fault::{Fault, RowError};
 pub use names::names;
+pub use people::{AskError, Inquiry, Passkey, Person};
+pub use plan::Plan;
 pub use row::Row;
-pub use source::{Source, read};
+pub use several::Wishes;
+pub use source::{Source, only_group, read};
+pub use tasks::Checked;
 
 /// The catalogue rows of rosters.
 pub use error::ALL;

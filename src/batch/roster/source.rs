@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::{MOST_BYTES, Roster, RosterError};
+use super::{MOST_BYTES, MOST_ROWS, Roster, RosterError, Row, too_large};
+use crate::identity::{Group, User};
 
 /// Where a roster comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,4 +63,34 @@ impl Source {
 /// [`RosterError`].
 pub fn read(source: &Source, input: &mut dyn Read) -> Result<Roster, RosterError> {
     Roster::of(&source.name(), source.bytes(input)?)
+}
+
+/// The one group of these that a name means.
+///
+/// # Errors
+/// [`RosterError::NoGroup`], [`RosterError::SeveralGroups`].
+pub fn only_group(name: &str, mut groups: Vec<Group>) -> Result<Group, RosterError> {
+    match groups.len() {
+        0 | 1 => groups.pop().ok_or_else(|| RosterError::NoGroup(name.to_owned())),
+        _ => Err(RosterError::SeveralGroups { name: name.to_owned(), ids: groups.into_iter().map(|group| group.id).collect() }),
+    }
+}
+
+impl Roster {
+    /// The members of a group, in the order of their names; a row is a place in that order.
+    ///
+    /// # Errors
+    /// [`RosterError::Empty`], [`RosterError::TooLarge`].
+    pub fn of_members(group: &Group, mut members: Vec<User>) -> Result<Self, RosterError> {
+        let name = format!("the group {}", group.display_name.as_ref().unwrap_or(&group.id));
+        if members.len() > MOST_ROWS {
+            return Err(too_large(&name, format!("more than {MOST_ROWS} members")));
+        }
+        if members.is_empty() {
+            return Err(RosterError::Empty(name));
+        }
+        members.sort_by_cached_key(|user| user.upn.to_lowercase());
+        let rows = members.into_iter().zip(1..).map(|(user, line)| Row { line, user: user.id, ..Row::default() });
+        Ok(Self { name, rows: rows.collect(), ..Self::default() })
+    }
 }

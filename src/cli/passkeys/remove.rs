@@ -7,11 +7,10 @@ use super::super::results::{PasskeysRemoved, RemovalFailed, RemovalPlan};
 use super::super::station::Station;
 use super::{RemoveArgs, Which, cell, title};
 use crate::advice::{Advised as _, Exit};
+use crate::batch::credentials_of;
 use crate::identity::entra::{readings, stands_for};
 use crate::identity::{IdentityError, IdentityProvider, Method, Reply, User};
-use crate::ledger::{Intent, Ledger, LedgerError, Outcome};
 use crate::ui::{Block, Event, Question, Sheet};
-use crate::webauthn::CredentialId;
 
 /// What goes and what stays.
 struct Plan {
@@ -91,22 +90,6 @@ fn named(user: &User, methods: &[Method], name: &str) -> Result<String, CliError
             Err(IdentityError::NotFound(Reply { status: 404, message, ..Reply::default() }).into())
         }
     }
-}
-
-/// Credentials that the ledger registered or gave away to be registered, or may have, for the user on the key with this serial number.
-fn credentials_of(ledger: &mut dyn Ledger, user: &User, serial: &str) -> Result<Vec<CredentialId>, LedgerError> {
-    let mut credentials = Vec::new();
-    for job in ledger.jobs_of_serial(serial, None)? {
-        if job.order.user_id.eq_ignore_ascii_case(&user.id) {
-            let posted = ledger.entries(job.id)?.into_iter().filter_map(|entry| match (entry.intent, entry.outcome) {
-                (Intent::Register { .. }, Some(Outcome::Failed { .. })) => None,
-                (Intent::Register { registration } | Intent::Deposit { registration }, _) => Some(registration.credential_id),
-                _ => None,
-            });
-            credentials.extend(posted);
-        }
-    }
-    Ok(credentials)
 }
 
 /// Removes one after the other. What stops every call stops here too.

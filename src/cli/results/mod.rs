@@ -1,5 +1,6 @@
 //! What the commands write as `result` with `--json`: a type each, from which `docs/schema` is made.
 
+mod batch;
 mod keys;
 #[cfg(test)]
 #[cfg(feature = "simulator")]
@@ -15,6 +16,7 @@ use crate::batch::Refusal;
 use crate::identity::Finding;
 use crate::ledger::JobId;
 
+pub(super) use batch::{BatchPlanned, BatchTaken, RosterFaults};
 pub(super) use keys::{
     CredentialDeleted, CredentialList, CredentialRenamed, CredentialRow, KeyInfo, KeyList, KeyReset, KeyRow, PinChangeForced,
     PinChanged, PinSet, PinTries,

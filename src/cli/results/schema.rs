@@ -43,6 +43,9 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "enroll --prepare": PreparedUsers<'_>;
         "enroll --offline": KeysMade<'_>;
         "enroll --submit": Submitted<'_>;
+        "batch run --plan": BatchPlanned<'_>;
+        "batch run --import-only": BatchTaken<'_>;
+        "batch run of a roster with faults": RosterFaults<'_>;
         "resume --list": JobList;
         "resume of a registration": JobDone;
         "resume --abandon": JobEnded;
