@@ -56,8 +56,8 @@ pub(super) struct Common {
     /// Which key: its serial number, AAGUID, path, port or reader (a part will do), or `touch`
     #[arg(long, value_name = "SELECTOR", env = "KEYWRIGHT_KEY", hide_env_values = true, global = true)]
     pub(super) key: Option<String>,
-    /// The ledger's file
-    #[arg(long, value_name = "PATH", env = "KEYWRIGHT_LEDGER", hide_env_values = true, global = true)]
+    /// The ledger: a file, or a database of many stations (postgres://USER@HOST/DATABASE)
+    #[arg(long, value_name = "PLACE", env = "KEYWRIGHT_LEDGER", hide_env_values = true, global = true)]
     pub(super) ledger: Option<PathBuf>,
     /// Write one JSON object a line to standard output, and ask nothing
     #[arg(long, env = "KEYWRIGHT_JSON", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]

@@ -154,7 +154,9 @@ fn profile(station: &Station, findings: &mut Vec<Finding>) {
 fn ledger(station: &Station) -> Finding {
     let counted = station.ledger().and_then(|mut ledger| {
         let open = ledger.jobs(Some(JobState::Open))?.len();
-        Ok((station.ledger_place()?.to_string(), open))
+        let place = station.ledger_place()?;
+        let server = place.server()?.map(|server| format!(" ({server})")).unwrap_or_default();
+        Ok((format!("{place}{server}"), open))
     });
     match counted {
         Ok((place, 0)) => pass("ledger", format!("{place}; nothing is unfinished.")),

@@ -44,6 +44,9 @@ pub enum CliError {
     /// The platform has no place for configuration or data: no home directory.
     #[error("this account has no home directory to keep profiles and the ledger in")]
     NoHome,
+    /// A password stands where other users of the machine can read it.
+    #[error("the password of the ledger's database stands in the arguments, where everybody on this computer can read it")]
+    PasswordShown,
     /// A PIN is needed, and nobody gave one.
     #[error("{0} is needed")]
     PinMissing(&'static str),
@@ -242,6 +245,7 @@ advice! {
     PROFILE_UNREADABLE: "cli/profile-unreadable", Usage, "The profile cannot be read.", "Check the name after --profile; `keywright doctor` says where profiles are kept.";
     SETTING: "cli/setting", Usage, "A setting of the profile has a value that is none.", "Correct it in the profile.";
     NO_HOME: "cli/no-home", Usage, "This account has no home directory.", "Name a profile file with --profile and a ledger with --ledger.";
+    PASSWORD_SHOWN: "cli/password-shown", Usage, "A password stands in the arguments.", "Change that password; leave it out of --ledger and put it in KEYWRIGHT_LEDGER_PASSWORD, PGPASSWORD or ~/.pgpass.";
     PIN_MISSING: "cli/pin-missing", Person, "A PIN is needed, and nobody gave one.", "Run it in a terminal, pass PINs with --pin-stdin, or set KEYWRIGHT_PIN and KEYWRIGHT_NEW_PIN.";
     PIN_FORM: "cli/pin-form", Usage, "What was given is no PIN.", "Give a PIN of 4 to 63 characters.";
     PINS_DIFFER: "cli/pins-differ", Usage, "The two PINs differ.", "Run the command again and type the same new PIN twice.";
@@ -295,6 +299,7 @@ impl Advised for CliError {
             Self::ProfileUnreadable { .. } => &PROFILE_UNREADABLE,
             Self::Setting { .. } => &SETTING,
             Self::NoHome => &NO_HOME,
+            Self::PasswordShown => &PASSWORD_SHOWN,
             Self::PinMissing(_) => &PIN_MISSING,
             Self::PinForm(_) => &PIN_FORM,
             Self::PinsDiffer => &PINS_DIFFER,

@@ -11,6 +11,7 @@ mod held;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod keys;
+mod ledger_address;
 mod login;
 mod logout;
 mod manual;

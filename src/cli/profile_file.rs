@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::tenant_fields::TenantFields;
-use super::{CliError, places};
+use super::{CliError, ledger_address, places};
 
 /// Longest profile that is read.
 const LONGEST: u64 = 256 * 1024;
@@ -207,6 +207,7 @@ fn anchor(tenant: &mut Table, profile: &Path) {
     ] {
         if let Some(Value::String(text)) = tenant.get_mut(field)
             && Path::new(text.as_str()).is_relative()
+            && !ledger_address::is_one(text)
             && let Some(anchored) = directory.join(text.as_str()).to_str()
         {
             anchored.clone_into(text);
@@ -270,6 +271,8 @@ mod tests {
         let path = file.path.as_deref().and_then(Path::parent).unwrap().join("secret");
         assert_eq!(file.tenant.get("client_secret_file").and_then(Value::as_str), path.to_str());
         assert_eq!(file.text("ledger", "").unwrap(), Some("/l"));
+        let file = written("ledger = \"postgres://desk@db/keys\"").unwrap();
+        assert_eq!(file.text("ledger", "").unwrap(), Some("postgres://desk@db/keys"));
     }
 
     #[test]

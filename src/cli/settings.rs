@@ -7,8 +7,12 @@ use clap::ValueEnum;
 use super::args::{Color, CommandLine, Part, PinAlphabet, ResetWhen, WishArgs};
 use super::hand_over::HandOverArgs;
 use super::profile_file::ProfileFile;
-use super::{CliError, places};
+use super::{CliError, ledger_address, places};
 use crate::enroll::{Notice, NoticeTemplate};
+use crate::ledger::place::LedgerPlace;
+
+/// The file of the station's own identity.
+const IDENTITY: &str = "station-identity.txt";
 
 /// How the program talks.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +42,8 @@ impl Voice {
 /// Where durable things are.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
-    /// The ledger's file.
-    pub(super) ledger: PathBuf,
+    /// The ledger.
+    pub(super) ledger: LedgerPlace,
     /// The station's own identity, which opens sealed PINs.
     pub(super) identity: PathBuf,
 }
@@ -65,7 +69,7 @@ pub(super) struct Settings {
 impl Places {
     /// The usual names in a directory.
     pub(super) fn within(directory: &Path) -> Self {
-        Self { ledger: directory.join("ledger.db"), identity: directory.join("station-identity.txt") }
+        Self { ledger: LedgerPlace::File(directory.join("ledger.db")), identity: directory.join(IDENTITY) }
     }
 }
 
@@ -94,13 +98,20 @@ impl Settings {
         (self.training_key || self.training_tenant) && self.ledger.is_none()
     }
 
-    /// The ledger and the identity beside it.
+    /// The ledger, and the identity: beside its file, or where the platform keeps data if it is in a database.
     pub(super) fn places(&self) -> Result<Places, CliError> {
-        let of_profile = self.profile.as_ref().ok().map(|file| file.text("ledger", "a path")).transpose()?.flatten();
-        Ok(match self.ledger.clone().or_else(|| of_profile.map(PathBuf::from)) {
-            Some(ledger) => Places { identity: ledger.with_file_name("station-identity.txt"), ledger },
-            None => Places::within(&places::data()?),
-        })
+        let expected = "a path or the address of a database";
+        let of_profile = self.profile.as_ref().ok().map(|file| file.text("ledger", expected)).transpose()?.flatten();
+        let Some(named) = self.ledger.clone().or_else(|| of_profile.map(PathBuf::from)) else {
+            return Ok(Places::within(&places::data()?));
+        };
+        match named.to_str().filter(|text| ledger_address::is_one(text)) {
+            Some(url) => {
+                let typed = std::env::args_os().any(|word| word.to_str().is_some_and(|word| word.contains(url)));
+                Ok(Places { ledger: ledger_address::place(url, typed)?, identity: places::data()?.join(IDENTITY) })
+            }
+            None => Ok(Places { identity: named.with_file_name(IDENTITY), ledger: LedgerPlace::File(named) }),
+        }
     }
 
     /// The profile, or why there is none.

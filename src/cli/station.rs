@@ -125,7 +125,7 @@ impl Station {
 
     /// Where the ledger is.
     pub(super) fn ledger_place(&self) -> Result<LedgerPlace, CliError> {
-        Ok(LedgerPlace::File(self.places()?.ledger))
+        Ok(self.places()?.ledger)
     }
 
     /// Opens the ledger to work with it, as often as it is asked and from any thread; in a rehearsal with the fault that was

@@ -46,6 +46,36 @@ pub enum LedgerError {
         /// What is wrong with it.
         fault: String,
     },
+    /// Another station took over what this one was working on.
+    #[error("this station was not heard of for too long, and another one took over {0}")]
+    LeaseLost(String),
+    /// The text after `--ledger` begins like the address of a database and is none.
+    #[error("the address of the ledger's database cannot be used: {0}")]
+    Address(String),
+    /// There is no way to the database just now.
+    #[error("the ledger at {place} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where it is.
+        place: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// The database's server is not who it has to be.
+    #[error("the server of the ledger at {place} is not trusted: {reason}")]
+    Untrusted {
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database does not let this station in.
+    #[error("the ledger at {place} does not let this station in: {reason}")]
+    SignIn {
+        /// Where it is.
+        place: String,
+        /// What the server says.
+        reason: String,
+    },
     /// Anything else that the store says.
     #[error("the ledger failed: {0}")]
     Store(String),
@@ -62,6 +92,11 @@ advice! {
     RULE: "ledger/rule", Failed, "The ledger's rules forbid what was asked.", "Run the same command again; it goes on where it stopped. If it happens again, report it with the output of -vv.";
     CORRUPT: "ledger/corrupt", Failed, "The ledger holds a row that cannot be read.", "Keep the file, name another ledger with --ledger, and reset the key before it is used.";
     TAMPERED: "ledger/tampered", Failed, "The ledger is not as keywright wrote it.", "Keep the ledger as it is for whoever looks into it, find out who can write to it, and compare with a copy from before; go on with another ledger, named with --ledger.";
+    LEASE_LOST: "ledger/lease-lost", Failed, "Another station took over what this one was working on.", "Keep the key apart and do not hand it over; `keywright resume --list` says where its job stands now.";
+    ADDRESS: "ledger/address", Usage, "The address of the ledger's database cannot be used.", "Write it as postgres://USER@HOST/DATABASE; docs/ledger.md says what may follow.";
+    UNREACHABLE: "ledger/unreachable", Failed, "The ledger's database cannot be reached.", "Check that its server runs and that the network is up, then run the same command again; it goes on where it stopped.";
+    UNTRUSTED: "ledger/untrusted", Failed, "The server of the ledger's database is not trusted.", "Name the file of the authority that vouches for it with ?sslrootcert=FILE after the address, and the server as its certificate does.";
+    SIGN_IN: "ledger/sign-in", Failed, "The ledger's database does not let this station in.", "Check the user in the address, and the password in KEYWRIGHT_LEDGER_PASSWORD, PGPASSWORD or ~/.pgpass.";
     STORE: "ledger/store", Failed, "The ledger failed.", "Run `keywright doctor`: it checks the ledger's place and permissions.";
 }
 
@@ -78,6 +113,11 @@ impl Advised for LedgerError {
             Self::Rule(_) => &RULE,
             Self::Corrupt(_) => &CORRUPT,
             Self::Tampered { .. } => &TAMPERED,
+            Self::LeaseLost(_) => &LEASE_LOST,
+            Self::Address(_) => &ADDRESS,
+            Self::Unreachable { .. } => &UNREACHABLE,
+            Self::Untrusted { .. } => &UNTRUSTED,
+            Self::SignIn { .. } => &SIGN_IN,
             Self::Store(_) => &STORE,
         }
     }

@@ -9,6 +9,9 @@ pub mod chain;
 mod contract;
 mod error;
 pub mod place;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod rows;
 pub mod sqlite;
 
 use std::fmt;

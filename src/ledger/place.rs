@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use super::postgres::PostgresPlace;
 use super::sqlite::SqliteLedger;
 use super::{Batches, LedgerError, OpenLedger};
 use crate::clock::SharedClock;
@@ -13,6 +15,9 @@ use crate::clock::SharedClock;
 pub enum LedgerPlace {
     /// In a file of this station.
     File(PathBuf),
+    /// In a database that many stations share.
+    #[cfg(feature = "postgres")]
+    Database(PostgresPlace),
 }
 
 /// As a person may read it: nothing that signs in.
@@ -20,6 +25,8 @@ impl fmt::Display for LedgerPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Database(place) => place.fmt(f),
         }
     }
 }
@@ -32,6 +39,24 @@ impl LedgerPlace {
     pub fn open(&self, clock: SharedClock) -> Result<Box<dyn Batches + Send>, LedgerError> {
         match self {
             Self::File(path) => Ok(Box::new(SqliteLedger::open(path, clock)?)),
+            // Its times are those of the server, which all stations share.
+            #[cfg(feature = "postgres")]
+            Self::Database(place) => Ok(Box::new(place.open()?)),
+        }
+    }
+
+    /// What there is to know of a database's server: its version, and whether the way there is encrypted.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn server(&self) -> Result<Option<String>, LedgerError> {
+        match self {
+            Self::File(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Self::Database(place) => {
+                let server = place.open()?.server()?;
+                Ok(Some(format!("PostgreSQL {}, {}", server.version, server.tls.as_deref().unwrap_or("not encrypted"))))
+            }
         }
     }
 

@@ -20,12 +20,13 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Transaction, Transact
 
 use crate::clock::SharedClock;
 use crate::ledger::chain::Row;
+use crate::ledger::rows::{entry_of, job_of, json, word};
 use crate::ledger::{Entry, Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, TaskId, Ticket, Verified};
 use crate::secret::SealedPin;
 use claims::Claims;
 use file::Stop;
 use leases::Leases;
-use rows::{entry_of, job_columns, job_of, json, word};
+use rows::job_columns;
 
 /// Jobs of a user, in a state or in any.
 const OF_USER: &str = "WHERE user = lower(?1) AND (?2 IS NULL OR state = ?2)";

@@ -4,10 +4,11 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Transaction, params};
 
 use super::file::{self, Stop};
 use super::leases::Leases;
-use super::rows::{self, batch_of, json, task_columns, task_of};
+use super::rows::{self, task_columns};
 use super::{SqliteLedger, links};
 use crate::ledger::chain::Row;
-use crate::ledger::{Batch, BatchId, Batches, Failure, LedgerError, NewBatch, NewTask, Settled, Task, TaskId, TaskState, Wanted};
+use crate::ledger::rows::{batch_of, json, settled_as, task_of, task_state};
+use crate::ledger::{Batch, BatchId, Batches, LedgerError, NewBatch, NewTask, Settled, Task, TaskId, TaskState, Wanted};
 
 impl SqliteLedger {
     fn find_tasks(&self, condition: &str, value: i64) -> Result<Vec<Task>, LedgerError> {
@@ -82,7 +83,7 @@ impl Batches for SqliteLedger {
         let now = self.now();
         self.write(|transaction, leases| {
             let (_, state) = standing(transaction, task)?;
-            let (word, failure) = words(settled);
+            let (word, failure) = settled_as(settled);
             if state == TaskState::Done && *settled == Settled::Done {
                 return Ok(());
             }
@@ -171,7 +172,7 @@ fn standing(connection: &Connection, task: TaskId) -> Result<(BatchId, TaskState
         .query_row("SELECT batch, state FROM task WHERE id = ?1", [task.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
         .optional()?;
     let (batch, state) = row.ok_or(LedgerError::NoTask(task))?;
-    let state = rows::task_state(&state).ok_or_else(|| LedgerError::Corrupt(format!("task {task}")))?;
+    let state = task_state(&state).ok_or_else(|| LedgerError::Corrupt(format!("task {task}")))?;
     Ok((BatchId(batch), state))
 }
 
@@ -220,14 +221,5 @@ fn wanted_of(connection: &Connection, leases: &Leases, batch: BatchId, wanted: &
             let ours = held.is_none_or(|holder| holder == leases.own());
             Ok((state == TaskState::Waiting && ours).then_some(task.0))
         }
-    }
-}
-
-const fn words(settled: &Settled) -> (&'static str, Option<&Failure>) {
-    match settled {
-        Settled::Done => ("done", None),
-        Settled::Failed(failure) => ("failed", Some(failure)),
-        Settled::Waiting => ("waiting", None),
-        Settled::Cancelled => ("cancelled", None),
     }
 }
