@@ -65,6 +65,9 @@ pub(super) struct Common {
     /// Ask nothing: what would be asked ends the command with exit code 3, and the error names the question
     #[arg(long, env = "KEYWRIGHT_NON_INTERACTIVE", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub(super) non_interactive: bool,
+    /// A program that is run after each step, with what happened as one line of JSON on its standard input
+    #[arg(long, value_name = "PROGRAM", env = "KEYWRIGHT_HOOK", hide_env_values = true, global = true)]
+    pub(super) hook: Option<PathBuf>,
     /// Agree to what would be asked, such as the wiping of a used key
     #[arg(short, long, env = "KEYWRIGHT_YES", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,

@@ -140,6 +140,9 @@ pub enum CliError {
         /// What the system said.
         reason: String,
     },
+    /// The program of a hook is not there.
+    #[error("the hook {} is not there", .0.display())]
+    NoHook(PathBuf),
     /// Built without the simulator.
     #[error("this keywright was built without the simulator")]
     NoSimulator,
@@ -250,6 +253,7 @@ advice! {
     PIN_FORM: "cli/pin-form", Usage, "What was given is no PIN.", "Give a PIN of 4 to 63 characters.";
     PINS_DIFFER: "cli/pins-differ", Usage, "The two PINs differ.", "Run the command again and type the same new PIN twice.";
     CONSENT_MISSING: "cli/consent-missing", Person, "This needs a yes, and there is nobody to ask.", "Run it in a terminal, or agree beforehand with --yes.";
+    NO_HOOK: "cli/no-hook", Usage, "The program of the hook is not there; nothing was begun.", "Name a program that is there with --hook or `hook` in the profile.";
     DECLINED: "cli/declined", Person, "Nothing was done, as you decided.", "Run the command again when you have decided otherwise.";
     NO_SUCH_CREDENTIAL: "cli/no-such-credential", Key, "No passkey on the key has that id.", "Run `keywright keys credentials list` for the ids.";
     SEVERAL_CREDENTIALS: "cli/several-credentials", Usage, "More than one passkey on the key begins with that.", "Give more of the id.";
@@ -303,6 +307,7 @@ impl Advised for CliError {
             Self::PinMissing(_) => &PIN_MISSING,
             Self::PinForm(_) => &PIN_FORM,
             Self::PinsDiffer => &PINS_DIFFER,
+            Self::NoHook(_) => &NO_HOOK,
             Self::ConsentMissing => &CONSENT_MISSING,
             Self::Declined => &DECLINED,
             Self::NoSuchCredential(_) => &NO_SUCH_CREDENTIAL,

@@ -8,6 +8,7 @@ mod enrolling;
 mod error;
 mod hand_over;
 mod held;
+mod hook;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod keys;
@@ -57,8 +58,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Ex
         Ok(line) => line,
         Err(error) => return voice::not_understood(&error, &arguments),
     };
-    let face = voice::face(Voice::of(&line), cancel);
-    let station = Station::new(Settings::resolve(&line), Arc::clone(&face), cancel);
+    let (face, settings) = (voice::face(Voice::of(&line), cancel), Settings::resolve(&line));
+    let face = match voice::with_hook(&face, &settings) {
+        Ok(hooked) => hooked,
+        Err(error) => {
+            face.complain(&error.problem());
+            return error.advice().exit;
+        }
+    };
+    let station = Station::new(settings, Arc::clone(&face), cancel);
     match perform(&line.command, &station) {
         Ok(exit) => exit,
         Err(error) => {

@@ -35,6 +35,8 @@ pub(super) const STATION_FIELDS: &[&str] = &[
     "letter_serial",
     "seal_to",
     "sealed",
+    "hook",
+    "hook_seconds",
 ];
 
 /// A profile as it was read: nothing checked but the syntax.
@@ -143,6 +145,14 @@ impl ProfileFile {
                 self.tenant.insert((*field).to_owned(), Value::String(text));
             }
         }
+    }
+
+    /// A program of the profile: beside it where a path is named, else wherever the system finds it.
+    pub(super) fn beside(&self, program: &str) -> PathBuf {
+        let path = Path::new(program);
+        let directory =
+            self.path.as_deref().and_then(Path::parent).filter(|_| path.components().count() > 1 || program.starts_with('.'));
+        directory.map_or_else(|| path.to_owned(), |directory| directory.join(path.strip_prefix(".").unwrap_or(path)))
     }
 
     /// A text of this station's defaults.

@@ -63,6 +63,8 @@ pub(super) struct Settings {
     pub(super) profile_name: Option<String>,
     /// The profile with flags and variables over it; an error is kept until a command needs it.
     pub(super) profile: Result<ProfileFile, CliError>,
+    /// The hook that was named.
+    pub(super) hook: Option<PathBuf>,
     ledger: Option<PathBuf>,
 }
 
@@ -89,6 +91,7 @@ impl Settings {
             yes: line.common.yes,
             profile_name: line.common.profile.clone(),
             profile,
+            hook: line.common.hook.clone(),
             ledger: line.common.ledger.clone(),
         }
     }

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use clap::error::{ContextKind, ErrorKind};
 
+use super::CliError;
 use super::args::Color;
 use super::error::NOT_UNDERSTOOD;
-use super::settings::Voice;
+use super::hook::{Hooked, Program};
+use super::settings::{Settings, Voice};
 use crate::advice::Exit;
+use crate::clock::SystemClock;
 use crate::ctap::Cancel;
 use crate::ui::{
     Block, Face, JsonLines, Plain, Problem, Sheet, Terminal, Unattended, keyboard_is_there, set_colours, show_log, talk_is_seen,
@@ -36,6 +39,16 @@ pub(super) fn face(voice: Voice, cancel: &Cancel) -> Arc<dyn Face> {
         return Arc::new(Terminal::new(cancel));
     }
     Arc::new(Plain::new(Some(cancel), voice.verbose > 0))
+}
+
+/// The face with the hook of the settings behind it, if they name one.
+pub(super) fn with_hook(face: &Arc<dyn Face>, settings: &Settings) -> Result<Arc<dyn Face>, CliError> {
+    // A profile that cannot be read ends the command that needs it.
+    let found = settings.profile.as_ref().ok().map(|profile| Program::find(settings.hook.as_deref(), profile)).transpose()?;
+    Ok(match found.flatten() {
+        Some(program) => Arc::new(Hooked::new(Arc::clone(face), program, Arc::new(SystemClock::new()))),
+        None => Arc::clone(face),
+    })
 }
 
 /// Answers a command line that asks for help or cannot be understood.

@@ -11,7 +11,7 @@ use super::progress::{Phase, Progress};
 use super::stages::hex;
 use crate::identity::{Registration, User};
 use crate::ledger::{Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place};
-use crate::ui::Step;
+use crate::ui::{Event, Step};
 use crate::webauthn::{AttestationError, AttestationObject, ClientData, CreationOptions, Expected};
 
 /// A passkey that is on its key and in no tenant yet.
@@ -172,6 +172,8 @@ impl Enrolment<'_> {
         let user = self.provider.user(&made.order.user_id)?;
         let order = NewJob { place: Place::Register, operator: self.operator.clone(), task: None, ..made.order.clone() };
         let id = self.ledger.open_job(&order)?;
+        let (upn, serial) = (order.upn.clone(), order.key.shown_serial().map(ToOwned::to_owned));
+        self.desk.tell(&Event::JobOpened { job: id.0, upn, serial });
         self.post(id, order, user, made.registration.clone(), false)
     }
 

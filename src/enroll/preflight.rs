@@ -62,6 +62,8 @@ impl Enrolment<'_> {
             task: order.task,
         };
         let id = self.ledger.open_job(&job)?;
+        let (upn, serial) = (job.upn.clone(), job.key.shown_serial().map(ToOwned::to_owned));
+        self.desk.tell(&Event::JobOpened { job: id.0, upn, serial });
         let work = Work { id, order: job, user, model };
         self.done(Step::Preflight, format!("{} may have a passkey on this key", work.user.upn));
         let stage = match consent {

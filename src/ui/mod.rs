@@ -155,6 +155,15 @@ pub enum Event {
         /// Where it stopped.
         state: String,
     },
+    /// A job was opened: the steps that follow are of it.
+    JobOpened {
+        /// Its number.
+        job: i64,
+        /// User principal name.
+        upn: String,
+        /// Serial number of the key, if it has one.
+        serial: Option<String>,
+    },
     /// A person has to sign in to the tenant.
     SignIn {
         /// The address to visit: with a browser of this machine, or where there is a code, with any.

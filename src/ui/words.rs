@@ -51,7 +51,7 @@ fn put(event: &Event) -> (Tone, String) {
         Event::KeyWaits { wait: Wait::Other(status), .. } => {
             (Tone::Busy, format!("The key is busy (status {status}): do not remove it."))
         }
-        Event::KeyIdle => (Tone::Idle, String::new()),
+        Event::KeyIdle | Event::JobOpened { .. } => (Tone::Idle, String::new()),
         Event::Notice { sentence: said } => (Tone::Note, sentence(said)),
         Event::Resuming { job, upn, state } => {
             (Tone::Note, format!("Going on with job {job} for {upn}, which stopped at: {state}."))

@@ -16,6 +16,8 @@ mod support;
 
 #[cfg(unix)]
 mod hand_over;
+#[cfg(unix)]
+mod hooks;
 mod killed;
 mod leaks;
 mod notices;

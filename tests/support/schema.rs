@@ -91,20 +91,17 @@ fn plain(word: &str, rule: &Value, value: &Value) -> Result<(), String> {
     if fits { Ok(()) } else { Err(format!("{word} {rule:.200}")) }
 }
 
+/// A choice that names every member goes before one that leaves some to the rules beside it.
 fn any(choices: &[Value], value: &Value) -> Result<Names, String> {
-    let mut faults = Vec::new();
+    let (mut some, mut faults) = (None, Vec::new());
     for choice in choices {
-        match check(choice, value).and_then(|known| closed_enough(value, &known, choice).map(|()| known)) {
-            Ok(known) => return Ok(known),
+        match check(choice, value) {
+            Ok(known) if closed(value, &known).is_ok() => return Ok(known),
+            Ok(known) => some = some.or(Some(known)),
             Err(fault) => faults.push(fault),
         }
     }
-    Err(faults.join("; or "))
-}
-
-/// A choice for an object has to name each of its members, but where more rules stand beside it.
-fn closed_enough(value: &Value, known: &Names, choice: &Value) -> Result<(), String> {
-    if choice.get("$ref").is_some() { closed(value, known) } else { Ok(()) }
+    some.ok_or_else(|| faults.join("; or "))
 }
 
 fn closed(value: &Value, known: &Names) -> Result<(), String> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::cli::hook::HookLine;
 use crate::ui::{Event, Handed, JSON_VERSION, Problem};
 
 /// `tap issue`: what is told of the pass, and the pass itself.
@@ -99,6 +100,7 @@ fn member(name: &str, schema: &Value) -> Value {
 fn document() -> Value {
     let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let results = results(&mut schema);
+    let hook = schema.subschema_for::<HookLine<'_>>().to_value();
     let (event, problem) = (schema.subschema_for::<Event>().to_value(), schema.subschema_for::<Problem>().to_value());
     let mut definitions: Map<String, Value> = schema.take_definitions(true);
     definitions.insert("Result".into(), json!({ "anyOf": results }));
@@ -107,7 +109,7 @@ fn document() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line that keywright --json writes",
         "description": "One object a line: what happens, then how it ended. Members may be added; none goes away.",
-        "anyOf": [line(&event), line(&member("result", &result)), line(&member("error", &problem))],
+        "anyOf": [line(&event), line(&member("result", &result)), line(&member("error", &problem)), titled("what a hook reads", hook)],
         "$defs": definitions,
     })
 }

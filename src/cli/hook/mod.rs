@@ -1,0 +1,191 @@
+//! Hooks: a program of the operator's own, run after each step with what happened as one line of JSON on its standard input.
+//!
+//! It runs beside the enrolment, in order, one at a time, and never stops it: the flow waits for no hook. No line has a PIN, and
+//! the program does not see the variables in which secrets come.
+
+mod program;
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::clock::SharedClock;
+use crate::secret::Pin;
+use crate::ui::{Answer, Event, Face, JSON_VERSION, Problem, Question, Revealed, Sheet, Summary, Ui};
+
+pub(super) use program::Program;
+
+/// Events that may wait for a slow hook; what comes beyond them is left out.
+const WAITING: usize = 256;
+/// Longest line that a hook is given, in bytes.
+const LONGEST: usize = 32 * 1024;
+/// How long the end of the program waits for hooks that still run.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a hook reads: of which job, and what happened.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct HookLine<'a> {
+    /// Version of the line.
+    v: u8,
+    #[serde(flatten)]
+    job: About,
+    #[serde(flatten)]
+    what: What<'a>,
+}
+
+/// The job that a step belongs to.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct About {
+    /// Its number; `null` before it is opened.
+    job: Option<i64>,
+    /// Its user; `null` before it is opened.
+    upn: Option<String>,
+    /// Serial number of the key, if it has one.
+    serial: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+enum What<'a> {
+    /// A step ended well.
+    Step(&'a Event),
+    /// The enrolment ended well.
+    Result {
+        /// What came of it; never the PIN.
+        result: &'a Summary,
+    },
+    /// It did not.
+    Error {
+        /// Why.
+        error: &'a Problem,
+    },
+}
+
+/// A face with a hook behind it.
+pub(super) struct Hooked {
+    face: Arc<dyn Face>,
+    about: Mutex<About>,
+    queue: Mutex<Option<SyncSender<String>>>,
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Hooked {
+    /// That face, with this program run after each step.
+    pub(super) fn new(face: Arc<dyn Face>, program: Program, clock: SharedClock) -> Self {
+        let (queue, lines) = mpsc::sync_channel::<String>(WAITING);
+        let (end, ended) = mpsc::sync_channel(1);
+        let told = Arc::clone(&face);
+        thread::spawn(move || {
+            for line in lines {
+                if let Err(reason) = program.run(&line, &clock) {
+                    told.tell(&failed(&reason));
+                }
+            }
+            // Nobody listens any more where the program waited long enough.
+            let _ = end.send(());
+        });
+        Self { face, about: Mutex::default(), queue: Mutex::new(Some(queue)), ended: Mutex::new(ended) }
+    }
+
+    fn run(&self, what: What<'_>) {
+        let job = self.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let line = serde_json::to_string(&HookLine { v: JSON_VERSION, job, what }).unwrap_or_default();
+        if line.is_empty() || line.len() > LONGEST {
+            return self.face.tell(&failed("what happened is too long for it"));
+        }
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(line)) {
+            Some(Err(TrySendError::Full(_))) => self.face.tell(&failed("it is too slow: a step is left out")),
+            Some(Err(TrySendError::Disconnected(_))) => self.face.tell(&failed("it has stopped")),
+            Some(Ok(())) | None => {}
+        }
+    }
+
+    fn note(&self, change: impl FnOnce(&mut About)) {
+        change(&mut self.about.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn failed(reason: &str) -> Event {
+    Event::Notice { sentence: format!("the hook failed, the enrolment goes on: {reason}") }
+}
+
+impl Ui for Hooked {
+    fn tell(&self, event: &Event) {
+        self.face.tell(event);
+        match event {
+            Event::KeyFound { serial, .. } => self.note(|about| *about = About { serial: serial.clone(), ..About::default() }),
+            Event::JobOpened { job, upn, serial } => {
+                self.note(|about| *about = About { job: Some(*job), upn: Some(upn.clone()), serial: serial.clone() });
+            }
+            Event::Resuming { job, upn, .. } => self.note(|about| (about.job, about.upn) = (Some(*job), Some(upn.clone()))),
+            Event::StepDone { .. } => self.run(What::Step(event)),
+            _ => {}
+        }
+    }
+
+    fn ask(&self, question: &Question) -> Option<Answer> {
+        self.face.ask(question)
+    }
+
+    fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
+        self.face.hand_over(summary, pin)?;
+        self.run(What::Result { result: summary });
+        Ok(())
+    }
+
+    fn finish(&self, summary: &Summary) -> io::Result<()> {
+        self.face.finish(summary)?;
+        self.run(What::Result { result: summary });
+        Ok(())
+    }
+}
+
+impl Face for Hooked {
+    fn show(&self, sheet: &Sheet) {
+        self.face.show(sheet);
+    }
+
+    fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+        self.face.reveal(sheet, revealed)
+    }
+
+    fn complain(&self, problem: &Problem) {
+        self.face.complain(problem);
+        let job = self.about.lock().unwrap_or_else(PoisonError::into_inner).job;
+        // What ends a command that never had a job is none of a hook's business.
+        if job.is_some() {
+            self.run(What::Error { error: problem });
+        }
+    }
+
+    fn secret(&self, prompt: &str) -> Option<Zeroizing<String>> {
+        self.face.secret(prompt)
+    }
+
+    fn has_person(&self) -> bool {
+        self.face.has_person()
+    }
+
+    fn unanswered(&self) -> Option<String> {
+        self.face.unanswered()
+    }
+}
+
+impl Drop for Hooked {
+    fn drop(&mut self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(PATIENCE).is_err() {
+            self.face.tell(&failed("it still runs, and what it has not read is left out"));
+        }
+    }
+}
