@@ -104,22 +104,28 @@ impl Enrolment<'_> {
         self.hand(id, user, summary, &pin)
     }
 
-    /// Takes somebody's word that a PIN has reached its user, and destroys its sealed copy.
+    /// Takes somebody's word that a PIN has reached its user, removes the passkey that the new one replaces, and destroys the
+    /// sealed copy.
     ///
     /// # Errors
     /// [`EnrolError::NotReady`], [`EnrolError::NothingDelivered`] if nobody was given it.
     pub fn confirm(&mut self, id: JobId) -> Result<(), EnrolError> {
-        self.ledger.claim(id)?;
+        let job = self.ledger.claim(id)?;
         let progress = Progress::of(&self.ledger.entries(id)?);
-        if !matches!(progress.phase, Phase::Registered(..) | Phase::Deposited(_)) {
-            return Err(EnrolError::NotReady(id));
-        }
+        let method = match progress.phase {
+            Phase::Registered(_, method) => Some(method),
+            Phase::Deposited(_) => None,
+            _ => return Err(EnrolError::NotReady(id)),
+        };
         if !progress.confirmed {
             if !progress.delivered {
                 return Err(EnrolError::NothingDelivered(id));
             }
             let ticket = self.ledger.before(id, &Intent::Confirm { operator: self.operator.clone() }, None)?;
             self.ledger.after(ticket, &Outcome::Done)?;
+        }
+        if let Some(method) = method {
+            self.retire_confirmed(&job, &method)?;
         }
         Ok(self.ledger.close(id, JobState::Done)?)
     }

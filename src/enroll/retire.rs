@@ -4,9 +4,11 @@
 use super::EnrolError;
 use super::flow::Enrolment;
 use super::outcome::outcome_of;
+use super::progress::Progress;
+use super::tenant::passing;
 use crate::clock::Clock;
 use crate::identity::{IdentityError, IdentityProvider, LOOK_STEP, LOOKS, Method, User};
-use crate::ledger::{Intent, JobId, Ledger, Outcome};
+use crate::ledger::{Intent, Job, JobId, Ledger, Outcome};
 
 /// What became of the older passkey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +65,20 @@ fn look_for(
 }
 
 impl Enrolment<'_> {
-    /// Removes the passkey that the job's new one takes the place of. Trouble with it ends no enrolment that is done: the older
-    /// passkey stays, and that is said.
+    /// Removes the passkey that the job's new one takes the place of. What will not go is said, and the enrolment is done all the
+    /// same; only where a later run can do better, without handing the PIN over twice, the job stays open for it.
+    ///
+    /// # Errors
+    /// [`EnrolError::Tenant`] that passes, once the hand-over is confirmed; [`EnrolError::Ledger`].
     pub(super) fn retire_older(&mut self, job: JobId, user: &User, new: Option<&str>) -> Result<(), EnrolError> {
         let (Some(old), Some(new)) = (self.ledger.claim(job)?.order.replaces, new) else { return Ok(()) };
         let retired = retire(self.ledger, self.provider, &*self.desk.clock, job, user, new, &old);
+        if let Err(EnrolError::Tenant(error)) = &retired
+            && passing(error)
+            && Progress::of(&self.ledger.entries(job)?).confirmed
+        {
+            return Err(error.clone().into());
+        }
         self.desk.notice(match retired {
             Ok(Retired::Removed) => format!("the passkey {old} that the new one replaces is removed from the tenant"),
             Ok(Retired::Gone) => format!("the passkey {old} that the new one replaces was not in the tenant any more"),
@@ -77,5 +88,18 @@ impl Enrolment<'_> {
             ),
         });
         Ok(())
+    }
+
+    /// The same for a job whose hand-over was just confirmed.
+    pub(super) fn retire_confirmed(&mut self, job: &Job, method: &str) -> Result<(), EnrolError> {
+        if job.order.replaces.is_none() {
+            return Ok(());
+        }
+        match self.provider.user(&job.order.user_id) {
+            Ok(user) => self.retire_older(job.id, &user, Some(method)),
+            // The passkeys of a user who is gone are gone as well.
+            Err(IdentityError::UserUnknown(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

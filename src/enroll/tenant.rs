@@ -263,7 +263,7 @@ impl Finished {
 }
 
 /// Refusals that say nothing about the passkey: it can be sent again later.
-fn passing(error: &IdentityError) -> bool {
+pub(super) fn passing(error: &IdentityError) -> bool {
     matches!(
         error,
         IdentityError::SignIn(_)

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 
 use keywright::advice::Advised as _;
 use keywright::enroll::{Order, Retired, retire};
+use keywright::handover::{AgeSafe, SealTo, Sealed};
 use keywright::identity::IdentityProvider as _;
 use keywright::ledger::{Intent, JobState, Ledger as _, Outcome};
 use keywright::simulator::key::Model;
-use keywright::simulator::ledger::{FaultPoint, FaultyLedger};
+use keywright::simulator::ledger::{FaultPoint, FaultyLedger, LedgerFault};
 use keywright::simulator::tenant::{Act, Fault, TrainingPasskey};
 
 use crate::deaths::{agreed, faults, sure};
@@ -125,11 +126,43 @@ fn broken_at(point: FaultPoint) -> bool {
         let finished = !first.handed.lock().unwrap().is_empty() && !second_copy;
         assert_eq!(after.len(), if finished { 2 } else { 1 }, "{name}");
     } else if before.contains(&old) {
-        assert_eq!(
-            point.fault,
-            keywright::simulator::ledger::LedgerFault::Full,
-            "{name}: only what cannot be written down is not done"
-        );
+        assert_eq!(point.fault, LedgerFault::Full, "{name}: only what cannot be written down is not done");
     }
     reached
+}
+
+/// What was sealed for somebody needs no word of anybody: the removal can be done in a later run without a second copy.
+#[test]
+fn after_a_confirmed_hand_over_trouble_with_the_removal_leaves_the_job_open() {
+    let (world, old) = lost();
+    let place = world.dir.path().join("out");
+    let reader = AgeSafe::open_or_create(&world.dir.path().join("reader.age")).unwrap().recipient().to_string();
+    let sealing = || Sealed::new(SealTo::read_all([reader.as_str()]).unwrap(), &place).unwrap();
+    world.tenant.add_fault(Fault::always("DELETE", "*", Act::status(503)));
+    let failed = world.handing(&sure(), &replacing(&old), &mut world.ledger(), &mut sealing()).unwrap_err();
+    assert_eq!(failed.advice().code, "tenant/unavailable");
+    assert_eq!((ids(&world).len(), world.ledger().jobs(Some(JobState::Open)).unwrap().len()), (2, 1));
+    world.tenant.clear_faults();
+    world.handing(&sure(), &replacing(&old), &mut world.ledger(), &mut sealing()).unwrap();
+    assert!(!ids(&world).contains(&old));
+    assert_eq!((ids(&world).len(), std::fs::read_dir(&place).unwrap().count()), (1, 1), "one passkey, one sealed PIN");
+    assert!(matches!(retirements(&world)[..], [Some(Outcome::Unknown { .. } | Outcome::Failed { .. }), Some(Outcome::Done)]));
+}
+
+/// Opened; PIN, make, seal, register, two rows each; hand over, two rows; then the removal.
+#[test]
+fn whoever_confirms_a_hand_over_removes_the_older_passkey_too() {
+    let (world, old) = lost();
+    let reader = AgeSafe::open_or_create(&world.dir.path().join("reader.age")).unwrap().recipient().to_string();
+    let mut sealing = Sealed::new(SealTo::read_all([reader.as_str()]).unwrap(), &world.dir.path().join("out")).unwrap();
+    let point = FaultPoint { write: 12, fault: LedgerFault::HaltBefore };
+    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, Box::new(|| resume_unwind(Box::new("dead"))));
+    let run = || world.handing(&sure(), &replacing(&old), &mut ledger, &mut sealing).is_ok();
+    assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+    drop(ledger);
+    let job = world.ledger().jobs(Some(JobState::Open)).unwrap()[0].id;
+    assert!(ids(&world).contains(&old));
+    world.with(&sure(), helpful, &mut world.ledger(), |enrolment| enrolment.confirm(job)).unwrap();
+    assert_eq!(world.ledger().jobs(Some(JobState::Open)).unwrap().len(), 0);
+    assert!(!ids(&world).contains(&old) && ids(&world).len() == 1);
 }

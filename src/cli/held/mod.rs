@@ -14,7 +14,7 @@ use super::station::Station;
 use super::{CliError, two_places};
 use crate::batch::PreparedTenant;
 use crate::enroll::{HandOver, Why, held};
-use crate::identity::{IdentityProvider as _, User};
+use crate::identity::{IdentityProvider, User};
 use crate::ledger::{Job, JobId};
 use crate::ui::{Block, Sheet};
 
@@ -100,11 +100,19 @@ fn find(station: &Station, job: i64) -> Result<Job, CliError> {
 
 fn again(station: &Station, job: &Job, user: &User, handing: &mut dyn HandOver) -> Result<(), CliError> {
     let ledger = &mut *journal(station)?;
-    let (mut nobody, tenant) = (PreparedTenant::new(&[]), job.order.tenant.clone());
-    with(station, &mut nobody, tenant, ledger, None, handing, |enrolment| {
+    let (mut provider, tenant) = (tenant_of(station, std::slice::from_ref(job))?, job.order.tenant.clone());
+    with(station, &mut *provider, tenant, ledger, None, handing, |enrolment| {
         enrolment.hand_again(job.id, user)?;
         Ok(())
     })
+}
+
+/// Whom jobs need when their hand-over is done: nobody, unless an older passkey is to be removed then.
+fn tenant_of(station: &Station, jobs: &[Job]) -> Result<Box<dyn IdentityProvider>, CliError> {
+    if jobs.iter().any(|job| job.order.replaces.is_some()) {
+        return Ok(Box::new(station.provider()?));
+    }
+    Ok(Box::new(PreparedTenant::new(&[])))
 }
 
 fn confirm(station: &Station, args: &ConfirmArgs) -> Result<(), CliError> {
@@ -116,8 +124,9 @@ fn confirm(station: &Station, args: &ConfirmArgs) -> Result<(), CliError> {
         args.jobs.iter().copied().map(JobId).collect()
     };
     let mut screen = station.screen();
-    let mut nobody = PreparedTenant::new(&[]);
-    with(station, &mut nobody, String::new(), ledger, None, &mut screen, |enrolment| {
+    let known = jobs.iter().map(|job| ledger.job(*job)).collect::<Result<Vec<_>, _>>()?;
+    let mut provider = tenant_of(station, &known)?;
+    with(station, &mut *provider, String::new(), ledger, None, &mut screen, |enrolment| {
         Ok(jobs.iter().try_for_each(|job| enrolment.confirm(*job))?)
     })?;
     let numbers: Vec<String> = jobs.iter().map(ToString::to_string).collect();
