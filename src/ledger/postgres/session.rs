@@ -9,7 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::ledger::LedgerError;
 use crate::ledger::postgres::address::Address;
 use crate::ledger::postgres::fault::{Halt, fault, lost, refused};
-use crate::ledger::postgres::sql::text;
+use crate::ledger::postgres::sql::{bytes, int, text};
 use crate::ledger::postgres::{schema, tls};
 
 /// What every session is set to. Names are looked up in the ledger's own schema; a transaction that nobody ends is ended by the
@@ -55,9 +55,17 @@ impl fmt::Debug for Session {
     }
 }
 
+/// By what a transaction is found again: its name on the server, and the last link that it added to the chain, if it did. A
+/// server that crashed, or one that took over for it, may give a name to another transaction; a link is nobody else's.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) transaction: String,
+    pub(super) link: Option<(i64, Vec<u8>)>,
+}
+
 /// How a transaction of ours ended that the connection did not outlive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     Committed,
     Undone,
 }
@@ -72,7 +80,7 @@ enum Attempt<T> {
     /// The connection broke while it was being committed.
     Doubt {
         value: T,
-        transaction: String,
+        mark: Mark,
         error: LedgerError,
     },
 }
@@ -107,9 +115,10 @@ impl Session {
         let mut client = connected.map_err(|error| refused(&place, &error))?;
         drop(config);
         let process = prepare(&place, &mut client)?;
-        if let Some((old, began)) = self.process.replace(process) {
-            client.query_typed(END, &[(&old, Type::INT4), text(&began)]).map_err(|error| fault(&place, &error))?;
+        if let Some((old, began)) = &self.process {
+            client.query_typed(END, &[(old, Type::INT4), text(began)]).map_err(|error| fault(&place, &error))?;
         }
+        self.process = Some(process);
         schema::bring_up(&place, &mut client)?;
         Ok(client)
     }
@@ -153,10 +162,10 @@ impl Session {
                     self.client = None;
                     error
                 }
-                Attempt::Doubt { value, transaction, error } => {
+                Attempt::Doubt { value, mark, error } => {
                     self.client = None;
                     log::warn!("the connection to {place} broke while a transaction was being committed");
-                    match self.ending(&transaction).map_err(|error| in_doubt(place, &error))? {
+                    match self.ending(&mark).map_err(|error| in_doubt(place, &error))? {
                         Ending::Committed => return Ok(value),
                         Ending::Undone => error,
                     }
@@ -205,20 +214,25 @@ impl Session {
     }
 
     /// Asks the server how a transaction ended, whose process has ended or is about to.
-    fn ending(&mut self, transaction: &str) -> Result<Ending, LedgerError> {
+    pub(super) fn ending(&mut self, mark: &Mark) -> Result<Ending, LedgerError> {
+        let ask =
+            "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status($1::text::xid8) END,
+            EXISTS (SELECT FROM link WHERE position = $2 AND hash = $3)";
+        let (position, hash) = mark.link.clone().unwrap_or_default();
         for _ in 0..QUESTIONS {
-            let found: Option<String> = self.read(|client| {
-                let row = client.query_typed_one("SELECT pg_xact_status($1::text::xid8)", &[text(&transaction)])?;
-                let status: Option<String> = row.try_get(0)?;
+            let (status, linked) = self.read(|client| {
+                let row = client.query_typed_one(ask, &[text(&mark.transaction), int(&position), bytes(&hash)])?;
+                let (status, linked): (Option<String>, bool) = (row.try_get(0)?, row.try_get(1)?);
                 if status.as_deref() == Some("in progress") {
                     client.query_typed("SELECT pg_sleep(0.05)", &[])?;
                 }
-                Ok(status)
+                Ok((status, linked))
             })?;
-            match found.as_deref() {
-                Some("committed") => return Ok(Ending::Committed),
-                Some("aborted") => return Ok(Ending::Undone),
-                Some("in progress") => {}
+            match (status.as_deref(), &mark.link) {
+                (Some("in progress"), _) => {}
+                (_, Some(_)) => return Ok(if linked { Ending::Committed } else { Ending::Undone }),
+                (Some("committed"), None) => return Ok(Ending::Committed),
+                (Some("aborted"), None) => return Ok(Ending::Undone),
                 _ => break,
             }
         }
@@ -233,9 +247,9 @@ fn in_doubt(place: String, error: &LedgerError) -> LedgerError {
 
 fn attempt<T>(place: &str, client: &mut Client, act: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, Halt>) -> Attempt<T> {
     match up_to_commit(client, act) {
-        Ok((transaction, name, value)) => match transaction.commit() {
+        Ok((transaction, mark, value)) => match transaction.commit() {
             Ok(()) => Attempt::Stands(value),
-            Err(error) if lost(&error) => Attempt::Doubt { value, transaction: name, error: fault(place, &error) },
+            Err(error) if lost(&error) => Attempt::Doubt { value, mark, error: fault(place, &error) },
             Err(error) => Attempt::Refused(fault(place, &error)),
         },
         Err(Halt::Ledger(error)) => Attempt::Refused(error),
@@ -244,15 +258,18 @@ fn attempt<T>(place: &str, client: &mut Client, act: &mut impl FnMut(&mut Transa
     }
 }
 
-/// The transaction with its name on the server, by which it is found again.
+/// The transaction with what it is found again by.
 fn up_to_commit<'client, T>(
     client: &'client mut Client,
     act: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, Halt>,
-) -> Result<(Transaction<'client>, String, T), Halt> {
+) -> Result<(Transaction<'client>, Mark, T), Halt> {
     let mut transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start()?;
-    let name = transaction.query_one("SELECT pg_current_xact_id()::text", &[])?.try_get(0)?;
     let value = act(&mut transaction)?;
-    Ok((transaction, name, value))
+    let mark = "SELECT pg_current_xact_id()::text, position, hash FROM (VALUES (1)) AS one
+        LEFT JOIN (SELECT position, hash, xmin FROM link ORDER BY position DESC LIMIT 1) AS tip ON tip.xmin = pg_current_xact_id()::xid";
+    let row = transaction.query_typed_one(mark, &[])?;
+    let link = row.try_get::<_, Option<i64>>(1)?.zip(row.try_get::<_, Option<Vec<u8>>>(2)?);
+    Ok((transaction, Mark { transaction: row.try_get(0)?, link }, value))
 }
 
 /// Sets a new connection up. A server that would lose what it said was written is refused.

@@ -2,8 +2,9 @@
 
 use crate::ledger::contract::order;
 use crate::ledger::postgres::PostgresPlace;
+use crate::ledger::postgres::session::{Ending, Mark};
 use crate::ledger::postgres::tests::wire::{Break, Wire};
-use crate::ledger::postgres::tests::{FOREVER, number, outside};
+use crate::ledger::postgres::tests::{FOREVER, number, outside, place};
 use crate::ledger::{Intent, JobState, Ledger as _, LedgerError, Outcome};
 
 #[test]
@@ -51,4 +52,28 @@ fn without_a_server_the_act_does_not_happen_and_the_next_call_finds_it_again() {
     ledger.after(ticket, &Outcome::Done).unwrap();
     ledger.close(job, JobState::Ended).unwrap();
     ledger.verify(None).unwrap();
+}
+
+#[test]
+#[ignore = "over a server: hw-tests/postgres/test"]
+fn another_transaction_of_the_same_name_is_not_taken_for_ours() {
+    let place = place();
+    let mut ledger = place.open().unwrap();
+    let mut client = outside(place.address());
+    let committed: String = client.query_one("SELECT pg_current_xact_id()::text", &[]).unwrap().get(0);
+    let _ = ledger.open_job(&order("a")).unwrap();
+    let hash: Vec<u8> = client.query_one("SELECT hash FROM keywright.link", &[]).unwrap().get(0);
+    let later = "18446744073709551610".to_owned();
+    for (transaction, link, ending) in [
+        (&committed, None, Some(Ending::Committed)),
+        (&committed, Some((1, hash.clone())), Some(Ending::Committed)),
+        (&committed, Some((1, vec![0; 32])), Some(Ending::Undone)),
+        (&committed, Some((2, hash.clone())), Some(Ending::Undone)),
+        (&later, Some((1, hash)), Some(Ending::Committed)),
+        (&later, Some((2, vec![0; 32])), Some(Ending::Undone)),
+        (&later, None, None),
+    ] {
+        let mark = Mark { transaction: transaction.clone(), link };
+        assert_eq!(ledger.session.ending(&mark).ok(), ending, "{mark:?}");
+    }
 }
