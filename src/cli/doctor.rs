@@ -1,6 +1,7 @@
 //! `doctor`: everything that could stop you, checked and explained.
 
 use super::CliError;
+use super::hand_over::HandOverArgs;
 use super::results::Checkup;
 use super::station::Station;
 use crate::advice::{Advised, Exit};
@@ -20,6 +21,10 @@ pub(super) fn run(station: &Station) -> Exit {
     findings.push(match station.safe() {
         Ok(_) => pass("safe", "Temporary PINs can be sealed to this station."),
         Err(error) => of_error("safe", Verdict::Fail, &error),
+    });
+    findings.push(match station.handing(&HandOverArgs::default()) {
+        Ok(handing) => pass("hand-over", format!("PINs go their way: {}.", handing.means())),
+        Err(error) => of_error("hand-over", Verdict::Fail, &error),
     });
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     station.face.show(&Sheet::new(&Checkup { checks: &findings, ok: !failed }, vec![table(&findings)]));

@@ -17,6 +17,7 @@ use crate::ui::{Event, Ui};
 
 /// How the PIN reaches its user.
 #[derive(Debug, Default, Args)]
+#[cfg_attr(not(feature = "letters"), allow(dead_code, reason = "what letters look like is understood, and refused"))]
 #[command(next_help_heading = "How the PIN reaches its user (docs/hand-over.md)")]
 pub(super) struct HandOverArgs {
     /// On the screen (default), in a letter, or sealed for somebody who is not here
@@ -142,7 +143,7 @@ impl Station {
         match args.way(profile)? {
             Way::Screen => Ok(Box::new(self.screen())),
             Way::Sealed => Ok(Box::new(args.sealed(profile)?)),
-            Way::Letter => self.letters(args),
+            Way::Letter => letters(self, args),
         }
     }
 
@@ -151,18 +152,18 @@ impl Station {
         let ui: Arc<dyn Ui> = Arc::<dyn crate::ui::Face>::clone(&self.face);
         Screen::new(ui)
     }
+}
 
-    /// Letters.
-    #[cfg(feature = "letters")]
-    pub(super) fn letters(&self, args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
-        Ok(Box::new(Letters::new(&args.plan(self.settings.profile()?)?, Arc::clone(&self.clock))?))
-    }
+/// Letters.
+#[cfg(feature = "letters")]
+pub(super) fn letters(station: &Station, args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
+    Ok(Box::new(Letters::new(&args.plan(station.settings.profile()?)?, Arc::clone(&station.clock))?))
+}
 
-    /// Letters.
-    #[cfg(not(feature = "letters"))]
-    pub(super) fn letters(&self, _args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
-        Err(CliError::NoLetters)
-    }
+/// Letters.
+#[cfg(not(feature = "letters"))]
+pub(super) fn letters(_station: &Station, _args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
+    Err(CliError::NoLetters)
 }
 
 #[cfg(test)]

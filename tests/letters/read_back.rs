@@ -2,6 +2,8 @@
 
 use keywright::handover::{HandOverError, LetterPlan};
 
+use keywright::ui::Summary;
+
 use crate::paper::{PIN, Paper, SERIAL, letter, summary, user, written};
 
 fn company() -> LetterPlan {
@@ -27,7 +29,10 @@ fn five_languages_say_name_pin_and_what_to_do_first() {
             }
             assert!(one_line.contains("https://aka.ms/mysecurityinfo") && one_line.contains("2026-11-24"), "{language}");
             assert_eq!(one_line.matches(PIN).count(), 1, "{language}: the PIN, once and in one piece");
-            assert!(!text.contains(SERIAL), "{language}: no serial number unless asked");
+            assert!(!text.contains(SERIAL) && text.contains("Key of Adele"), "{language}: no serial number unless asked");
+            let named = Summary { display_name: format!("YubiKey {SERIAL}"), ..summary(forced) };
+            let pdf = letter(&company(), &user("Adele", Some(language)), &named, PIN).unwrap();
+            assert!(!Paper::new(&pdf).text().contains(SERIAL), "{language}: nor as part of the passkey's name");
         }
     }
 }

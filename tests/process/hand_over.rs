@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -101,6 +101,8 @@ fn in_clear_only_by_that_flag_and_with_a_warning() {
 
 #[cfg(feature = "letters")]
 mod letters {
+    use std::process::Command;
+
     use super::*;
 
     fn read(pdf: &Path) -> String {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::enrolling::{journal, with};
-use super::hand_over::HandOverArgs;
+use super::hand_over::{HandOverArgs, letters};
 use super::results::HandOversConfirmed;
 use super::station::Station;
 use super::{CliError, two_places};
@@ -85,7 +85,7 @@ pub(super) fn run(station: &Station, command: &PinsCommand) -> Result<(), CliErr
         }
         PinsCommand::Letter { job, handing } => {
             let job = find(station, *job)?;
-            let mut letters = station.letters(handing)?;
+            let mut letters = letters(station, handing)?;
             let user = station.provider()?.user(&job.order.user_id)?;
             again(station, &job, &user, &mut *letters)
         }

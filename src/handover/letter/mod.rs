@@ -135,12 +135,14 @@ impl Letters {
     /// [`HandOverError`].
     pub fn letter(&self, handing: &Handing<'_>) -> Result<Zeroizing<Vec<u8>>, HandOverError> {
         let Summary { upn, model, serial, display_name, pin_change_forced, register_before, .. } = handing.summary;
+        // By default a passkey is named by model and serial number.
+        let told = !self.serial && serial.as_ref().is_some_and(|serial| display_name.contains(serial.as_str()));
         let facts = Facts {
             name: name_of(handing.user).to_owned(),
             upn: upn.clone(),
             model: model.clone(),
             serial: serial.clone().filter(|_| self.serial),
-            passkey_name: display_name.clone(),
+            passkey_name: if told { String::new() } else { display_name.clone() },
             must_change: *pin_change_forced,
             register_before: register_before.map(|end| TimeZone::UTC.to_datetime(end).date().to_string()),
             ..Facts::default()

@@ -31,7 +31,7 @@ const OWN: [(&str, &str); 5] = [
     ("es", include_str!("texts/es.txt")),
 ];
 
-/// Everything that a template can name, the PIN aside.
+/// Everything that a template can name, the PIN aside. What there is none of is an empty text to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     pub(super) name: String,
@@ -39,6 +39,7 @@ pub(super) struct Facts {
     pub(super) company: Option<String>,
     pub(super) model: String,
     pub(super) serial: Option<String>,
+    /// Empty where it would tell what must not be told.
     pub(super) passkey_name: String,
     pub(super) must_change: bool,
     pub(super) register_before: Option<String>,
@@ -127,12 +128,12 @@ impl Texts {
             pin => MARK.to_string(),
             name => value(&facts.name),
             upn => value(&facts.upn),
-            company => facts.company.as_deref().map(value),
+            company => value(facts.company.as_deref().unwrap_or_default()),
             model => value(&facts.model),
-            serial => facts.serial.as_deref().map(value),
+            serial => value(facts.serial.as_deref().unwrap_or_default()),
             passkey_name => value(&facts.passkey_name),
             must_change => facts.must_change,
-            register_before => facts.register_before.as_deref().map(value),
+            register_before => value(facts.register_before.as_deref().unwrap_or_default()),
             date => value(&facts.date),
         };
         let rendered = environment.render_str(template, values).map_err(|error| fault(told(&error)))?;
