@@ -14,6 +14,7 @@ use super::tenant_fields::TenantFields;
 use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
 use super::held::PinsCommand;
+use super::ledger::LedgerCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::tap::TapCommand;
@@ -126,6 +127,9 @@ pub(super) enum Command {
     /// Temporary PINs: those that the ledger holds, and those that were sealed for somebody
     #[command(subcommand)]
     Pins(PinsCommand),
+    /// The record of what was done
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Sign in to the tenant as a person, or try the application's own sign-in
     Login {
         /// Only show the address, and open no browser

@@ -12,6 +12,7 @@ mod hook;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod keys;
+mod ledger;
 mod ledger_address;
 mod login;
 mod logout;
@@ -100,6 +101,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             return training_tenant::serve(station, *listen, script.as_deref());
         }
         Command::Policy(command) => return policy::run(station, command),
+        Command::Ledger(command) => ledger::run(station, command)?,
         Command::Login { no_browser } => login::run(station, *no_browser)?,
         Command::Logout => logout::run(station)?,
         Command::Whoami => whoami::run(station)?,

@@ -216,7 +216,8 @@ pub trait Batches: Ledger {
     fn task(&mut self, task: TaskId) -> Result<Task, LedgerError>;
 
     /// Takes the lease of a waiting task, which is told with state [`TaskState::Working`]. `None` if nothing of the kind waits or
-    /// somebody else has it. A task that this opening has leased already is given again only to who names it.
+    /// somebody else has it. A task that this opening has leased already is given again only to who names it; one that came
+    /// along with a claim on its job, which is closed by now, waits again as soon as something else is leased.
     ///
     /// # Errors
     /// [`LedgerError::NoBatch`]; [`LedgerError::NoTask`] if the batch has no such task; [`LedgerError::Rule`] if the batch is

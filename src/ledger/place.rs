@@ -60,6 +60,19 @@ impl LedgerPlace {
         }
     }
 
+    /// Fails if it is a file that opening would make.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unusable`].
+    pub fn must_exist(&self) -> Result<(), LedgerError> {
+        match self {
+            Self::File(path) if !path.exists() => {
+                Err(LedgerError::Unusable { path: path.display().to_string(), reason: "there is no such file".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens it as often as it is asked, from any thread.
     pub fn opener(self, clock: SharedClock) -> OpenLedger {
         Arc::new(move || self.open(Arc::clone(&clock)))

@@ -113,6 +113,7 @@ impl SqliteLedger {
             Ok(holder)
         })?;
         self.leases.keep(holder);
+        self.leases.came_along(task);
         Ok(())
     }
 }

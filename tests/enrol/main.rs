@@ -24,6 +24,7 @@ mod notices;
 mod refused;
 mod replaced;
 mod returns;
+mod tasks;
 mod together;
 mod two_places;
 mod undo;

@@ -20,6 +20,7 @@ mod hand_over;
 mod hooks;
 mod killed;
 mod leaks;
+mod ledger;
 mod notices;
 mod passes;
 mod passkeys;

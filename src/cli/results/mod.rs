@@ -111,6 +111,16 @@ results! {
         sealed: Timestamp,
     }
 
+    /// `ledger verify`.
+    LedgerVerified<'a> {
+        /// How many rows are in the chain.
+        rows: u64,
+        /// The head of the chain, in hex.
+        head: &'a str,
+        /// How many rows came after the head of `--expect`; `null` without it.
+        since: Option<u64>,
+    }
+
     /// `resume --list`, and `resume` where nothing is open.
     JobList {
         /// What is open.

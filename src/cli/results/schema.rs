@@ -47,6 +47,7 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "batch run --plan": BatchPlanned<'_>;
         "batch run --import-only": BatchTaken<'_>;
         "batch run of a roster with faults": RosterFaults<'_>;
+        "ledger verify": LedgerVerified<'_>;
         "resume --list": JobList;
         "resume of a registration": JobDone;
         "resume --abandon": JobEnded;

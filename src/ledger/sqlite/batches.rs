@@ -70,12 +70,18 @@ impl Batches for SqliteLedger {
                 return Err(LedgerError::Rule(format!("batch {batch} is closed")).into());
             }
             leases.reap(transaction)?;
+            if !matches!(wanted, Wanted::Task(_)) {
+                leases.tidy(transaction)?;
+            }
             let Some(task) = wanted_of(transaction, leases, batch, wanted)? else { return Ok((None, None)) };
             let (id, holder) = leases.enlist(transaction)?;
             Leases::give(transaction, task, id)?;
             Ok((Some(task), holder))
         })?;
         self.leases.keep(holder);
+        if let Some(task) = leased {
+            self.leases.asked_for(task);
+        }
         leased.map(|id| self.task(TaskId(id))).transpose()
     }
 

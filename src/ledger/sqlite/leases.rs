@@ -1,6 +1,7 @@
 //! Who holds which lease: rows that name a holder, and one locked file a holder beside the ledger. The operating system gives
 //! the lock up when the ledger is closed or its process ends, however it ends, so no lease outlives its holder.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use crate::secret::private;
 pub(super) struct Leases {
     directory: PathBuf,
     own: Option<Holder>,
+    /// Tasks that came along with the claim of their job, and were not asked for.
+    came_along: HashSet<i64>,
 }
 
 /// A holder that is alive as long as this value.
@@ -29,7 +32,7 @@ impl Leases {
     pub(super) fn beside(ledger: &Path) -> Self {
         let mut name = OsString::from(ledger);
         name.push(".leases");
-        Self { directory: name.into(), own: None }
+        Self { directory: name.into(), own: None, came_along: HashSet::new() }
     }
 
     /// The number of this opening as a holder; 0, which is nobody's, if it has never leased anything.
@@ -60,6 +63,26 @@ impl Leases {
         if holder.is_some() {
             self.own = holder;
         }
+    }
+
+    /// Remembers that a task came along with the claim of its job.
+    pub(super) fn came_along(&mut self, task: TaskId) {
+        self.came_along.insert(task.0);
+    }
+
+    /// Remembers that a task was asked for.
+    pub(super) fn asked_for(&mut self, task: i64) {
+        self.came_along.remove(&task);
+    }
+
+    /// Gives up what came along with a job that is closed by now: whoever leases something else is done with that.
+    pub(super) fn tidy(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        for task in &self.came_along {
+            let row = "DELETE FROM lease WHERE task = ?1 AND holder = ?2
+                AND NOT EXISTS (SELECT 1 FROM job WHERE job.task = ?1 AND job.state = 'open')";
+            transaction.execute(row, [*task, self.own()])?;
+        }
+        Ok(())
     }
 
     /// Gives a task to this opening, whoever had it.
