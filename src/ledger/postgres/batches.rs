@@ -66,9 +66,13 @@ impl Batches for PostgresLedger {
     fn lease(&mut self, batch: BatchId, wanted: &Wanted) -> Result<Option<Task>, LedgerError> {
         let holder = self.holder()?;
         let query = rows::task_query("WHERE id = $1");
-        let leased = self.session.write(|transaction| {
+        let Self { session, held, .. } = self;
+        let leased = session.write(|transaction| {
             if !is_open(transaction, batch, true)? {
                 return Err(LedgerError::Rule(format!("batch {batch} is closed")).into());
+            }
+            if !matches!(wanted, Wanted::Task(_)) {
+                held.tidy(transaction, &holder)?;
             }
             for _ in 0..LOOKS {
                 let Some(task) = wanted_of(transaction, &holder, batch, wanted)? else { return Ok(None) };
@@ -82,7 +86,9 @@ impl Batches for PostgresLedger {
             }
             Err(LedgerError::Locked(format!("batch {batch}")).into())
         })?;
-        self.held.tasks.extend(leased.as_ref().map(|task| task.id));
+        if let Some(task) = &leased {
+            self.held.leased(task.id);
+        }
         Ok(leased)
     }
 
@@ -108,7 +114,7 @@ impl Batches for PostgresLedger {
             }
             Ok(leases::unlease(transaction, task)?)
         })?;
-        self.held.tasks.remove(&task);
+        self.held.settled(task);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postgres::Transaction;
 
 use crate::ledger::postgres::fault::Halt;
-use crate::ledger::postgres::sql::{int, seconds, text, truth};
+use crate::ledger::postgres::sql::{int, ints, seconds, text, truth};
 use crate::ledger::{JobId, LedgerError, TaskId};
 
 /// How long leases last.
@@ -39,7 +39,50 @@ pub(super) struct Holder {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) jobs: HashSet<JobId>,
-    pub(super) tasks: HashSet<TaskId>,
+    tasks: HashSet<TaskId>,
+    /// Those of the tasks whose job was released: whoever claims it gets them, and that is no loss.
+    offered: HashSet<TaskId>,
+    /// Those of the tasks that came along with the claim of their job, and were not asked for.
+    along: HashSet<TaskId>,
+}
+
+impl Held {
+    /// A task was asked for and leased.
+    pub(super) fn leased(&mut self, task: TaskId) {
+        self.settled(task);
+        self.tasks.insert(task);
+    }
+
+    /// A job was claimed that is for a task.
+    pub(super) fn claimed(&mut self, task: TaskId) {
+        self.offered.remove(&task);
+        if self.tasks.insert(task) {
+            self.along.insert(task);
+        }
+    }
+
+    /// A job was released that is for a task.
+    pub(super) fn released(&mut self, task: TaskId) {
+        self.offered.insert(task);
+    }
+
+    /// A task is held no more.
+    pub(super) fn settled(&mut self, task: TaskId) {
+        for tasks in [&mut self.tasks, &mut self.offered, &mut self.along] {
+            tasks.remove(&task);
+        }
+    }
+
+    /// Gives up what came along with a job that is closed by now: whoever leases something else is done with that.
+    pub(super) fn tidy(&self, transaction: &mut Transaction<'_>, holder: &Holder) -> Result<(), postgres::Error> {
+        let row = "DELETE FROM lease WHERE task = ANY ($1) AND holder = $2
+            AND NOT EXISTS (SELECT FROM job WHERE job.task = lease.task AND job.state = 'open')";
+        let along: Vec<i64> = self.along.iter().map(|task| task.0).collect();
+        if !along.is_empty() {
+            transaction.execute_typed(row, &[ints(&along), text(&holder.name)])?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes the claim on a job, unless somebody who is alive has it.
@@ -106,7 +149,7 @@ pub(super) fn still_leased(
     if transaction.query_typed_opt("SELECT 1 FROM task WHERE id = $1", &[int(&task.0)])?.is_none() {
         return Err(LedgerError::NoTask(task).into());
     }
-    Err(if held.tasks.contains(&task) {
+    Err(if held.tasks.contains(&task) && !held.offered.contains(&task) {
         LedgerError::LeaseLost(format!("task {task}"))
     } else {
         LedgerError::Rule(format!("task {task} is not leased by this program"))

@@ -139,7 +139,9 @@ impl Ledger for PostgresLedger {
             Ok(found)
         })?;
         self.held.jobs.insert(job);
-        self.held.tasks.extend(found.order.task);
+        if let Some(task) = found.order.task {
+            self.held.claimed(task);
+        }
         Ok(found)
     }
 
@@ -152,9 +154,8 @@ impl Ledger for PostgresLedger {
             batches::task_of(transaction, job)
         })?;
         self.held.jobs.remove(&job);
-        // Whoever claims the job next gets its task from us: that is no loss.
         if let Some(task) = task {
-            self.held.tasks.remove(&task);
+            self.held.released(task);
         }
         Ok(())
     }
@@ -256,7 +257,7 @@ impl Ledger for PostgresLedger {
         })?;
         self.held.jobs.remove(&job);
         if let Some(task) = task {
-            self.held.tasks.remove(&task);
+            self.held.settled(task);
         }
         if destroyed {
             self.sweep();

@@ -9,6 +9,10 @@ pub(super) fn int(value: &i64) -> Param<'_> {
     (value, Type::INT8)
 }
 
+pub(super) fn ints<T: ToSql + Sync>(value: &T) -> Param<'_> {
+    (value, Type::INT8_ARRAY)
+}
+
 pub(super) fn text<T: ToSql + Sync>(value: &T) -> Param<'_> {
     (value, Type::TEXT)
 }
