@@ -25,6 +25,7 @@ fn tables() -> Vec<(&'static str, &'static [Advice])> {
         ("Temporary PINs and the safe", handover::pin::ALL),
         ("Hand-over", handover::ALL),
         ("Files between stations", handover::parcel::ALL),
+        ("Batches", batch::ALL),
         ("Rosters", batch::roster::ALL),
         ("Rows of rosters", batch::roster::ROWS),
         ("The training key", simulator::key::ALL),

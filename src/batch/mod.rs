@@ -1,22 +1,30 @@
 //! Many jobs: rosters, and enrolments in two places (`docs/two-places.md`).
 
+mod export;
+pub mod lanes;
 mod offline;
+mod outcome;
 mod prepare;
 mod prepared;
 mod replace;
 mod results;
 pub mod roster;
+pub mod run;
 mod submit;
+mod undo;
 
 use crate::advice::Advised;
 
+pub use export::{Exported, csv};
 pub use offline::{Made, make_all};
+pub use outcome::{Standing, TaskOutcome};
 pub use prepare::{Preparation, prepare};
 pub use prepared::{Prepared, PreparedFile, PreparedTenant};
 pub use replace::{Choice, credentials_of};
 pub use results::{BeginError, Results, ResultsFile};
 pub use roster::{RosterError, names};
 pub use submit::{Submission, submit_all};
+pub use undo::{ALL, UndoError, Undone, undo};
 
 /// Somebody for whom it was not done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -116,11 +116,8 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
             minimum: wishes.pin_length.map_or(0, usize::from),
             for_spreadsheet: wishes.for_spreadsheet,
         },
-        challenge_life: None,
         notice: wishes.notice,
-        mark: None,
-        replaces: None,
-        task: None,
+        ..Order::default()
     }
 }
 

@@ -87,6 +87,14 @@ pub enum EnrolError {
     /// The key refuses the temporary PIN of the journal.
     #[error("the key does not know the temporary PIN of job {0}")]
     PinUnknown(JobId),
+    /// What is left cannot be done without the key.
+    #[error("job {job} needs its key back{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    KeyNeeded {
+        /// The job.
+        job: JobId,
+        /// Why.
+        reason: Option<Box<EnrolError>>,
+    },
     /// The key is in the middle of another job.
     #[error("this key belongs to job {job} for {upn}, which is registered but not handed over")]
     KeyInJob {
@@ -195,6 +203,7 @@ advice! {
     NOT_BLANK: "key/not-blank", Key, "The key says that it was reset but still has a PIN.", "Do not use this key.";
     WEAK_PINS: "key/weak-pins", Key, "The key refused five random PINs as too weak.", "Try --pin-length 10 or --pin-alphabet safe.";
     PIN_UNKNOWN: "key/pin-unknown", Key, "The key does not know the temporary PIN of this job.", "Start over with `keywright enroll USER --reset always`.";
+    KEY_NEEDED: "job/key-needed", Person, "What is left of this job cannot be done without its key.", "Put that key into any port: it is recognised, and the job goes on.";
     KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`; or remove its passkey with `keywright passkeys remove` and end it with `keywright resume --abandon JOB`.";
     OTHER_TENANT: "job/other-tenant", Usage, "The job is for another tenant than the profile.", "Name the profile of that tenant with --profile.";
     STALE_CHALLENGE: "tenant/stale-challenge", Tenant, "The tenant's challenge ran out before it could be used.", "Check the clock of this machine, then run the same command again.";
@@ -238,6 +247,7 @@ impl Advised for EnrolError {
             Self::NotBlank => &NOT_BLANK,
             Self::WeakPins(_) => &WEAK_PINS,
             Self::PinUnknown(_) => &PIN_UNKNOWN,
+            Self::KeyNeeded { .. } => &KEY_NEEDED,
             Self::KeyInJob { .. } => &KEY_IN_JOB,
             Self::OtherTenant { .. } => &OTHER_TENANT,
             Self::StaleChallenge => &STALE_CHALLENGE,

@@ -70,6 +70,33 @@ pub struct Order {
     pub replaces: Option<String>,
     /// The task of a batch that it is for, leased by the ledger that the enrolment writes to.
     pub task: Option<TaskId>,
+    /// How far one call goes; another one goes on from there.
+    pub until: Until,
+    /// No key can be had: what cannot be done without one ends with [`EnrolError::KeyNeeded`].
+    pub keyless: bool,
+}
+
+/// How far one call of [`Enrolment::start_part`] or [`Enrolment::resume_part`] goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// To the end.
+    #[default]
+    HandedOver,
+    /// Until the key may leave its port: its passkey is made, and its PIN has to be changed.
+    Sealed,
+    /// Until the tenant has the passkey.
+    Registered,
+}
+
+/// Where a call ended. A job that is not handed over stays open, and nobody has a claim on it any more.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Everything is done.
+    HandedOver(Box<Summary>),
+    /// The key may leave its port; the job waits for the registration of its passkey.
+    Sealed(JobId),
+    /// The tenant has the passkey; the job waits for its hand-over.
+    Registered(JobId),
 }
 
 /// Everything that one enrolment needs.
@@ -143,7 +170,14 @@ pub(super) enum Stage {
 #[expect(clippy::large_enum_variant, reason = "one lives at a time, and it is moved at once")]
 enum Next {
     Stage(Stage),
-    Done(Summary),
+    End(End),
+}
+
+fn summary_of(end: End) -> Result<Summary, EnrolError> {
+    match end {
+        End::HandedOver(summary) => Ok(*summary),
+        End::Sealed(_) | End::Registered(_) => Err(EnrolError::NotHandedOver),
+    }
 }
 
 impl Enrolment<'_> {
@@ -154,10 +188,21 @@ impl Enrolment<'_> {
     /// [`EnrolError`]; what was begun can be resumed.
     pub fn run(&mut self, order: &Order) -> Result<Summary, EnrolError> {
         let user = self.provider.user(&order.user)?;
-        match self.unfinished(&user, order.task)? {
-            Some(job) if order.reset != ResetPolicy::Always => self.resume_job(job.id, user, order),
-            _ => self.start(user, order),
-        }
+        let whole = Order { until: Until::HandedOver, ..order.clone() };
+        let end = match self.unfinished(&user, order.task)? {
+            Some(job) if order.reset != ResetPolicy::Always => self.resume_job(job.id, user, &whole)?,
+            _ => self.start(user, &whole)?,
+        };
+        summary_of(end)
+    }
+
+    /// Enrols a key as far as the order says, without a look at what the same user has unfinished.
+    ///
+    /// # Errors
+    /// What [`Enrolment::run`] can return.
+    pub fn start_part(&mut self, order: &Order) -> Result<End, EnrolError> {
+        let user = self.provider.user(&order.user)?;
+        self.start(user, order)
     }
 
     /// Finishes an unfinished job.
@@ -165,13 +210,22 @@ impl Enrolment<'_> {
     /// # Errors
     /// What [`Enrolment::run`] can return.
     pub fn resume(&mut self, id: JobId, order: &Order) -> Result<Summary, EnrolError> {
+        let whole = Order { until: Until::HandedOver, ..order.clone() };
+        summary_of(self.resume_part(id, &whole)?)
+    }
+
+    /// Goes on with an unfinished job, as far as the order says.
+    ///
+    /// # Errors
+    /// What [`Enrolment::run`] can return, and [`EnrolError::KeyNeeded`] without a key.
+    pub fn resume_part(&mut self, id: JobId, order: &Order) -> Result<End, EnrolError> {
         let job = self.ledger.claim(id)?;
         self.same_tenant(&job)?;
         let user = self.provider.user(&job.order.user_id)?;
         self.resume_job(id, user, order)
     }
 
-    pub(super) fn start(&mut self, user: User, order: &Order) -> Result<Summary, EnrolError> {
+    pub(super) fn start(&mut self, user: User, order: &Order) -> Result<End, EnrolError> {
         self.begins(Step::Preflight);
         self.handing.check(&user)?;
         let key = self.desk.find_key()?;
@@ -180,7 +234,7 @@ impl Enrolment<'_> {
     }
 
     /// Walks the stages to the end. A job that changed nothing does not stay open.
-    pub(super) fn drive(&mut self, work: &Work, order: &Order, mut stage: Stage) -> Result<Summary, EnrolError> {
+    pub(super) fn drive(&mut self, work: &Work, order: &Order, mut stage: Stage) -> Result<End, EnrolError> {
         let mut makes = 0_u8;
         loop {
             if matches!(stage, Stage::Make(..)) {
@@ -191,7 +245,7 @@ impl Enrolment<'_> {
             }
             stage = match self.advance(work, order, stage) {
                 Ok(Next::Stage(stage)) => stage,
-                Ok(Next::Done(summary)) => return Ok(summary),
+                Ok(Next::End(end)) => return Ok(end),
                 Err(error) => {
                     self.desk.tell(&Event::KeyIdle);
                     self.end_if_untouched(work.id);
@@ -207,8 +261,17 @@ impl Enrolment<'_> {
             return Err(LinkError::Cancelled.into());
         }
         let next = match stage {
+            Stage::HandOver { registration, method, .. } if order.until != Until::HandedOver => {
+                // Directories are slow to list what they took: the wait for it is part of the registration.
+                if method.is_some() {
+                    self.read_back(&work.user, &registration.credential_id)?;
+                }
+                return self.part(work, End::Registered);
+            }
+            Stage::Register { .. } if order.until == Until::Sealed => return self.part(work, End::Sealed),
             Stage::HandOver { registration, method, pin } => {
-                return self.hand_over(work, order, &registration, method, pin).map(Next::Done);
+                let summary = self.hand_over(work, order, &registration, method, pin)?;
+                return Ok(Next::End(End::HandedOver(Box::new(summary))));
             }
             Stage::Erase(key, consent) => self.erase(work, key, &consent),
             Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),
@@ -220,6 +283,12 @@ impl Enrolment<'_> {
             Stage::Undo(key, then) => self.undo(work, order, key, then),
         };
         next.map(Next::Stage)
+    }
+
+    /// Gives the job up for whoever goes on with it.
+    fn part(&mut self, work: &Work, end: fn(JobId) -> End) -> Result<Next, EnrolError> {
+        self.ledger.release(work.id)?;
+        Ok(Next::End(end(work.id)))
     }
 
     pub(super) fn end_if_untouched(&mut self, job: JobId) {

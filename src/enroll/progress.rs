@@ -37,6 +37,7 @@ pub(super) enum Phase {
 
 /// A job's journal, folded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact that the journal tells")]
 pub(super) struct Progress {
     /// How far it got.
     pub(super) phase: Phase,
@@ -53,6 +54,8 @@ pub(super) struct Progress {
     pub(super) delivered: bool,
     /// Passkeys that were sent, and of which nobody knows whether the tenant took them.
     pub(super) strays: Vec<CredentialId>,
+    /// The passkey that is on the key now was sent, however that ended.
+    pub(super) sent: bool,
 }
 
 impl Progress {
@@ -66,6 +69,7 @@ impl Progress {
             confirmed: false,
             delivered: false,
             strays: Vec::new(),
+            sent: false,
         };
         entries.iter().fold(start, Self::step)
     }
@@ -87,6 +91,11 @@ impl Progress {
             {
                 self.strays.retain(|stray| stray != credential_id);
             }
+            _ => {}
+        }
+        match &entry.intent {
+            Intent::Make { .. } => self.sent = false,
+            Intent::Register { .. } => self.sent = true,
             _ => {}
         }
         if matches!(entry.intent, Intent::Erase { .. } | Intent::SetPin { .. } | Intent::ReplacePin { .. }) {

@@ -2,7 +2,7 @@
 
 use super::EnrolError;
 use super::consent::EraseConsent;
-use super::flow::{Enrolment, Finished, Freshness, Order, Stage, Then, Work};
+use super::flow::{End, Enrolment, Finished, Freshness, Order, Stage, Then, Work};
 use super::preflight::model_name;
 use super::progress::{Phase, Progress};
 use super::replug::{is_blank, same};
@@ -10,7 +10,7 @@ use super::stages::blank;
 use crate::ctap::{Authenticator, Blank, CtapError, Failed, Look, Pinned, Sameness, Sealed, Status};
 use crate::identity::{IdentityError, User};
 use crate::ledger::{Intent, JobId, JobState, Outcome, Place};
-use crate::ui::{Event, Summary};
+use crate::ui::Event;
 use crate::webauthn::CredentialId;
 
 /// With fewer tries than this left no stored PIN is tried: the last ones belong to the key's user.
@@ -26,7 +26,7 @@ pub(super) enum Found {
 }
 
 impl Enrolment<'_> {
-    pub(super) fn resume_job(&mut self, id: JobId, user: User, order: &Order) -> Result<Summary, EnrolError> {
+    pub(super) fn resume_job(&mut self, id: JobId, user: User, order: &Order) -> Result<End, EnrolError> {
         let job = self.ledger.claim(id)?;
         self.same_place(&job)?;
         let progress = Progress::of(&self.ledger.entries(job.id)?);
@@ -43,9 +43,9 @@ impl Enrolment<'_> {
             Phase::Sealed(_) if !progress.forced && !work.order.unforced_pin_consent && !order.unforced_pin_agreed => {
                 Stage::Undo(None, Then::Stop(EnrolError::UnforcedPinConsent))
             }
-            Phase::RegisterUnsure(registration) | Phase::Sealed(registration) => {
-                Stage::Register { key: None, registration, ask_first: true }
-            }
+            Phase::RegisterUnsure(registration) => Stage::Register { key: None, registration, ask_first: true },
+            // What was never sent cannot have arrived.
+            Phase::Sealed(registration) => Stage::Register { key: None, registration, ask_first: progress.sent },
             phase => self.stage_with_key(&work, order, phase)?,
         };
         self.drive(&work, order, stage)
@@ -53,6 +53,9 @@ impl Enrolment<'_> {
 
     /// The stage for a phase that needs the key in hand.
     fn stage_with_key(&mut self, work: &Work, order: &Order, phase: Phase) -> Result<Stage, EnrolError> {
+        if order.keyless {
+            return Err(EnrolError::KeyNeeded { job: work.id, reason: None });
+        }
         let found = self.found_key(work)?;
         let stage = match (found, phase) {
             (Found::Blank(blank), _) => Stage::SetPin(blank, Freshness::Claimed),

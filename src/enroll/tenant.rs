@@ -154,6 +154,13 @@ impl Enrolment<'_> {
     /// Takes back what the tenant will not have: the key is opened again, the passkey deleted.
     pub(super) fn undo(&mut self, work: &Work, order: &Order, key: Option<Finished>, then: Then) -> Result<Stage, EnrolError> {
         let pinned = match key {
+            None if order.keyless => {
+                let reason = match then {
+                    Then::Remake => EnrolError::StaleChallenge,
+                    Then::Stop(reason) => reason,
+                };
+                return Err(EnrolError::KeyNeeded { job: work.id, reason: Some(Box::new(reason)) });
+            }
             Some(Finished::Sealed(sealed)) => self.reopen(work, order, sealed)?,
             Some(Finished::Unforced(pinned)) => pinned,
             None => match self.found_key(work)? {

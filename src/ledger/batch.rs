@@ -27,6 +27,7 @@ impl fmt::Display for BatchId {
 /// Names a task in this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TaskId(pub i64);
 
 impl fmt::Display for TaskId {
@@ -132,6 +133,7 @@ pub enum TaskState {
 /// Why a task was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// Stable code.
     pub code: String,

@@ -13,7 +13,7 @@ use crate::secret::Pin;
 
 use super::face::JSON_VERSION;
 use super::streams::{is_unruly, result, result_that_counts};
-use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
+use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Spot, Summary, Ui};
 
 /// Bytes reserved for the line with the PIN, so that it never moves and leaves a copy behind.
 const ROOM: usize = 16 * 1024;
@@ -38,8 +38,18 @@ struct Line<'a, T: Serialize> {
 #[serde(untagged)]
 enum Body<'a, T: Serialize> {
     Event(&'a Event),
-    Result { result: T },
-    Error { error: &'a Problem },
+    Spotted {
+        #[serde(flatten)]
+        event: &'a Event,
+        #[serde(flatten)]
+        spot: &'a Spot,
+    },
+    Result {
+        result: T,
+    },
+    Error {
+        error: &'a Problem,
+    },
 }
 
 /// The last line of an enrolment.
@@ -98,6 +108,13 @@ impl Ui for JsonLines {
             return;
         }
         result(&line::<Value>(Body::Event(event)));
+    }
+
+    fn tell_at(&self, spot: &Spot, event: &Event) {
+        // Of several keys nobody knows which one was heard last.
+        if !matches!(event, Event::KeyIdle) {
+            result(&line::<Value>(Body::Spotted { event, spot }));
+        }
     }
 
     fn ask(&self, _question: &Question) -> Option<Answer> {

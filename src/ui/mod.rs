@@ -6,6 +6,7 @@ mod log_lines;
 mod plain;
 mod prompt;
 mod sheet;
+mod spot;
 mod streams;
 mod terminal;
 mod unattended;
@@ -29,6 +30,7 @@ pub use json::JsonLines;
 pub use log_lines::show_log;
 pub use plain::Plain;
 pub use sheet::{Block, Sheet};
+pub use spot::{Spot, Totals};
 pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
 pub use terminal::Terminal;
 pub use unattended::Unattended;
@@ -176,6 +178,44 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         #[cfg_attr(test, schemars(with = "u64"))]
         life: Duration,
+    },
+    /// The key in this place is for somebody.
+    TaskBegins {
+        /// Row of the roster.
+        row: u32,
+        /// User principal name.
+        upn: String,
+    },
+    /// A task is done: registered and handed over.
+    TaskDone,
+    /// A task was given up; the others go on.
+    TaskFailed {
+        /// Stable code.
+        code: String,
+        /// The sentence.
+        message: String,
+        /// The next step.
+        next: String,
+    },
+    /// A key is not taken, and was not changed: out with it.
+    KeyRefused {
+        /// Why, as one sentence.
+        reason: String,
+    },
+    /// A key has to come back before its task can go on; any port will do.
+    KeyMissing {
+        /// Its serial number.
+        serial: Option<String>,
+        /// Why, as one sentence.
+        reason: String,
+    },
+    /// Nothing is left to do in this place.
+    LaneRests,
+    /// How far the batch is.
+    Progress {
+        /// The numbers.
+        #[serde(flatten)]
+        totals: Totals,
     },
     /// The tenant asks to wait.
     TenantWaits {
@@ -386,6 +426,14 @@ pub enum Notified {
 pub trait Ui: Send + Sync {
     /// Tells. Never blocks for an answer.
     fn tell(&self, event: &Event);
+
+    /// Tells what happens at one of several places. Never blocks for an answer.
+    fn tell_at(&self, _spot: &Spot, event: &Event) {
+        self.tell(event);
+    }
+
+    /// Rings for a person, where a face can.
+    fn ring(&self) {}
 
     /// Asks. `None` means that nobody is there to ask, which is not "no".
     fn ask(&self, question: &Question) -> Option<Answer>;

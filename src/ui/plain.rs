@@ -11,7 +11,7 @@ use crate::secret::Pin;
 use super::prompt::Keyboard;
 use super::streams::{harmless, result, result_that_counts, talk};
 use super::words::{Tone, pin_note, say, summary_fields};
-use super::{Answer, Block, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
+use super::{Answer, Block, Event, Face, Problem, Question, Revealed, Sheet, Spot, Summary, Ui};
 
 /// The face of plain lines.
 #[derive(Debug)]
@@ -29,15 +29,21 @@ impl Plain {
 
 impl Ui for Plain {
     fn tell(&self, event: &Event) {
-        // In lines that stay, what the key is busy with is noise; what it wants of a person is not.
-        if matches!(event, Event::KeyWaits { wait, .. } if *wait != Wait::Touch) {
+        tell("", event);
+    }
+
+    fn tell_at(&self, spot: &Spot, event: &Event) {
+        // Lines of several keys are many: what a key does by itself is left out.
+        if matches!(event, Event::StepBegins { .. } | Event::StepDone { .. } | Event::KeyBack { .. }) {
             return;
         }
-        let (tone, sentence) = say(event);
-        match tone {
-            Tone::Idle => {}
-            Tone::Warn => talk(&format!("warning: {sentence}\n")),
-            Tone::Busy | Tone::Act | Tone::Done | Tone::Note => talk(&format!("{sentence}\n")),
+        let words = spot.words();
+        tell(&if words.is_empty() { words } else { format!("[{}] ", harmless(&words)) }, event);
+    }
+
+    fn ring(&self) {
+        if self.keyboard.is_some() {
+            talk("\u{7}");
         }
     }
 
@@ -51,6 +57,19 @@ impl Ui for Plain {
 
     fn finish(&self, summary: &Summary) -> io::Result<()> {
         finish(summary)
+    }
+}
+
+fn tell(before: &str, event: &Event) {
+    // In lines that stay, what the key is busy with is noise; what it wants of a person is not.
+    if matches!(event, Event::KeyWaits { wait, .. } if *wait != Wait::Touch) {
+        return;
+    }
+    let (tone, sentence) = say(event);
+    match tone {
+        Tone::Idle => {}
+        Tone::Warn => talk(&format!("{before}warning: {sentence}\n")),
+        Tone::Busy | Tone::Act | Tone::Done | Tone::Note => talk(&format!("{before}{sentence}\n")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The face of a terminal: one sentence at a time, a spinner that says what the key is doing, a countdown of the reset
 //! window. The only place that knows indicatif.
 
+mod board;
+
 use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +15,13 @@ use zeroize::Zeroizing;
 use crate::ctap::{Cancel, Wait};
 use crate::secret::Pin;
 
+use board::Board;
+
 use super::plain::{complaint, finish, hand_over, reveal};
 use super::prompt::Keyboard;
 use super::streams::{result, talk};
 use super::words::{Tone, say};
-use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
+use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Spot, Summary, Ui};
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
@@ -27,6 +31,9 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Terminal {
     keyboard: Keyboard,
     stage: Mutex<Stage>,
+    board: Board,
+    /// Questions of several lanes follow each other.
+    asking: Mutex<()>,
 }
 
 /// What stands on the last line.
@@ -42,7 +49,16 @@ struct Stage {
 impl Terminal {
     /// A face on the terminal of standard error; `cancel` is requested by Ctrl-C at a prompt.
     pub fn new(cancel: &Cancel) -> Self {
-        Self { keyboard: Keyboard::new(cancel.clone()), stage: Mutex::default() }
+        Self {
+            keyboard: Keyboard::new(cancel.clone()),
+            stage: Mutex::default(),
+            board: Board::default(),
+            asking: Mutex::default(),
+        }
+    }
+
+    fn one_at_a_time(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stage(&self) -> std::sync::MutexGuard<'_, Stage> {
@@ -132,15 +148,31 @@ impl Stage {
 
 impl Ui for Terminal {
     fn tell(&self, event: &Event) {
-        self.stage().tell(event);
+        if self.board.is_up() {
+            self.board.tell(&Spot::default(), event);
+        } else {
+            self.stage().tell(event);
+        }
+    }
+
+    fn tell_at(&self, spot: &Spot, event: &Event) {
+        self.board.tell(spot, event);
+    }
+
+    fn ring(&self) {
+        talk("\u{7}");
     }
 
     fn ask(&self, question: &Question) -> Option<Answer> {
+        let _one = self.one_at_a_time();
+        let _cover = self.board.cover();
         self.stage().clear();
         self.keyboard.decide(question)
     }
 
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
+        let _one = self.one_at_a_time();
+        let _cover = self.board.cover();
         let mut stage = self.stage();
         stage.clear();
         stage.underneath = None;
@@ -150,6 +182,8 @@ impl Ui for Terminal {
     }
 
     fn finish(&self, summary: &Summary) -> io::Result<()> {
+        let _one = self.one_at_a_time();
+        let _cover = self.board.cover();
         let mut stage = self.stage();
         stage.clear();
         stage.underneath = None;
@@ -161,21 +195,27 @@ impl Ui for Terminal {
 
 impl Face for Terminal {
     fn show(&self, sheet: &Sheet) {
+        self.board.take_down();
         self.stage().clear();
         result(&sheet.text());
     }
 
     fn reveal(&self, sheet: &Sheet, revealed: &Revealed<'_>) -> io::Result<()> {
+        let _one = self.one_at_a_time();
+        let _cover = self.board.cover();
         self.stage().clear();
         reveal(sheet, revealed)
     }
 
     fn complain(&self, problem: &Problem) {
+        self.board.take_down();
         self.stage().clear();
         talk(&complaint(problem, false, &|word| style(word).red().bold().for_stderr().to_string()));
     }
 
     fn secret(&self, prompt: &str) -> Option<Zeroizing<String>> {
+        let _one = self.one_at_a_time();
+        let _cover = self.board.cover();
         self.stage().clear();
         self.keyboard.secret(prompt)
     }

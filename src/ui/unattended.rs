@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::secret::Pin;
 
-use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Summary, Ui};
+use super::{Answer, Event, Face, Problem, Question, Revealed, Sheet, Spot, Summary, Ui};
 
 /// Another face without the person.
 pub struct Unattended {
@@ -40,6 +40,15 @@ impl Ui for Unattended {
             self.put(None);
         }
         self.face.tell(event);
+    }
+
+    fn tell_at(&self, spot: &Spot, event: &Event) {
+        // Of several keys nobody knows which question belonged to what ends the program.
+        self.face.tell_at(spot, event);
+    }
+
+    fn ring(&self) {
+        self.face.ring();
     }
 
     fn ask(&self, question: &Question) -> Option<Answer> {

@@ -1,10 +1,12 @@
 //! Events as sentences: what the faces for people say.
 
+use std::fmt::Write as _;
+
 use crate::ctap::Wait;
 use crate::identity::{Finding, Verdict};
 
 use super::streams::harmless;
-use super::{Event, HandedBy, Step, Summary};
+use super::{Event, HandedBy, Step, Summary, Totals};
 
 /// How a sentence is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,13 @@ fn put(event: &Event) -> (Tone, String) {
             (Tone::Act, format!("Sign in at the browser that has opened. If none has, open this address on this machine: {url}"))
         }
         Event::SignIn { url, .. } => (Tone::Act, format!("Open this address with a browser of this machine and sign in: {url}")),
+        Event::TaskBegins { row, upn } => (Tone::Busy, format!("This key is for {upn} (row {row}).")),
+        Event::TaskDone => (Tone::Done, "Registered and handed over.".into()),
+        Event::TaskFailed { code, message, next } => (Tone::Warn, format!("Given up: {} [{code}] {next}", sentence(message))),
+        Event::KeyRefused { reason } => (Tone::Warn, format!("This key is not taken: {}", sentence(reason))),
+        Event::KeyMissing { serial, reason } => (Tone::Warn, missing(serial.as_deref(), reason)),
+        Event::LaneRests => (Tone::Done, "Nothing is left to do here.".into()),
+        Event::Progress { totals } => (Tone::Busy, progress(totals)),
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
     }
 }
@@ -94,6 +103,23 @@ pub fn sentence(text: &str) -> String {
 fn found(name: &str, serial: Option<&str>, aaguid: &str) -> String {
     let serial = serial.map_or_else(|| "no serial number".into(), |serial| format!("serial number {serial}"));
     format!("Found {name}, {serial}, AAGUID {aaguid}.")
+}
+
+fn missing(serial: Option<&str>, reason: &str) -> String {
+    let key = serial.map_or_else(|| "The key".into(), |serial| format!("The key with serial number {serial}"));
+    format!("{key} has to come back, to any port: {}", sentence(reason))
+}
+
+fn progress(totals: &Totals) -> String {
+    let Totals { total, done, failed, ready, missing } = totals;
+    let mut text = format!("{done} of {total} done");
+    for (number, words) in [(ready, "on their way"), (missing, "need their key back"), (failed, "given up")] {
+        if *number > 0 {
+            let _ = write!(text, ", {number} {words}");
+        }
+    }
+    text.push('.');
+    text
 }
 
 fn begin(step: Step) -> &'static str {

@@ -19,6 +19,7 @@ use super::fault::{Exchanged, Fault, Mishap, Script};
 use super::finger::{Attempt, Cut, Finger, Present, Touch};
 use super::flash::{Flash, FlashError};
 use super::model::Model;
+use super::tempo::Tempo;
 
 /// What a training key is made from.
 #[expect(missing_debug_implementations, reason = "holds a generator")]
@@ -92,6 +93,7 @@ struct Inner {
     engine: Mutex<Engine>,
     power: Mutex<Option<Duration>>,
     script: Mutex<Script>,
+    tempo: Mutex<Tempo>,
 }
 
 /// A training key. Clones are the same key.
@@ -125,6 +127,7 @@ impl TrainingKey {
             engine: Mutex::new(engine),
             power: Mutex::new(None),
             script: Mutex::new(Script::default()),
+            tempo: Mutex::new(Tempo::default()),
         })))
     }
 
@@ -141,6 +144,17 @@ impl TrainingKey {
     /// How the finger behaves from now on; returns how it behaved.
     pub fn set_touch(&self, touch: Touch) -> Touch {
         self.0.finger.set(touch)
+    }
+
+    /// How long its commands take from now on.
+    pub fn set_tempo(&self, tempo: Tempo) {
+        *lock(&self.0.tempo) = tempo;
+    }
+
+    /// Time for what the maker's own commands take.
+    pub(super) fn look(&self) {
+        let look = lock(&self.0.tempo).look;
+        self.0.clock.sleep(Duration::from_millis(look.into()));
     }
 
     /// One touch, for [`Touch::OnCall`].
@@ -220,10 +234,16 @@ impl TrainingKey {
         turn: &mut Turn<'_>,
         around: &Surroundings,
     ) -> Result<Zeroizing<Vec<u8>>, LinkError> {
+        let began = self.0.clock.monotonic();
         let mut engine = self.powered()?;
+        let time = lock(&self.0.tempo).of(request);
         if !disguise::wants_touch(request) {
-            return Ok(self.run(&mut engine, request));
+            let reply = self.run(&mut engine, request);
+            let passed = self.0.clock.monotonic().saturating_sub(began);
+            self.0.clock.sleep(time.saturating_sub(passed));
+            return Ok(reply);
         }
+        self.0.clock.sleep(time);
         let (tell, told) = mpsc::channel();
         let attempt = Attempt {
             tell,

@@ -84,6 +84,11 @@ impl Desk {
         state.places.len().saturating_sub(1)
     }
 
+    /// The number of a port or reader.
+    pub(super) fn place(&self, port: &str) -> Option<usize> {
+        self.lock().places.iter().position(|place| place.port == port)
+    }
+
     /// Does a move now.
     pub fn act(&self, act: Move) {
         let now = self.clock.monotonic();

@@ -88,6 +88,7 @@ impl Transport for TrainingLink {
             }
         };
         if asked && model.maker_serial {
+            self.key.look();
             Ok(serial::page(self.key.serial(), model.firmware))
         } else {
             Err(LinkError::Unsupported("command of the maker"))

@@ -7,6 +7,7 @@
 mod attestation;
 mod authenticator;
 mod bus;
+mod crew;
 mod desk;
 mod disguise;
 mod engine;
@@ -17,16 +18,19 @@ mod hands;
 mod link;
 mod model;
 mod serial;
+mod tempo;
 
 pub use attestation::{test_other_root_der, test_root_der};
 pub use authenticator::{ALL, Blueprint, KeyState, TrainingKey, TrainingKeyError};
 pub use bus::TrainingBus;
+pub use crew::{Crew, Supply};
 pub use desk::{Desk, Move};
 pub use fault::{Exchanged, Fault, Mishap};
 pub use finger::Touch;
 pub use hands::{Hands, HelpfulHands, IdleHands, Sight};
 pub use link::TrainingLink;
 pub use model::{Model, Protocols};
+pub use tempo::Tempo;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,8 @@ pub struct Script {
     pub page_size: usize,
     /// Seconds until lists show a new passkey: the directory behind them is not one machine.
     pub listing_delay: u32,
+    /// Milliseconds that every answer takes.
+    pub latency: u32,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
     /// File in which the passkeys outlive the process; without one they end with it.
@@ -238,6 +240,26 @@ impl Script {
     }
 }
 
+impl TrainingUser {
+    /// One of many: `user00001` and so on, with a mailbox.
+    pub fn numbered(number: u32, domain: &str) -> Self {
+        let upn = format!("user{number:05}@{domain}");
+        Self {
+            id: format!("00000000-0000-4000-8000-{number:012}"),
+            upn: upn.clone(),
+            display_name: format!("User {number}"),
+            mail: Some(upn),
+            language: None,
+            kind: member(),
+            enabled: true,
+            administrator: false,
+            own_account: false,
+            groups: Vec::new(),
+            passkeys: 0,
+        }
+    }
+}
+
 fn fido2() -> Vec<String> {
     vec!["fido2".to_owned()]
 }
@@ -295,6 +317,7 @@ impl Default for Script {
             spelling: Spelling::Digit,
             page_size: 100,
             listing_delay: 0,
+            latency: 0,
             faults: Vec::new(),
             memory: None,
         }

@@ -226,10 +226,15 @@ fn respond(request: &Request, state: &Mutex<Tenant>) -> Option<Response> {
     let mut tenant = lock(state);
     let place = tenant.note(request);
     let act = tenant.faults.due(&request.method, &request.path);
-    if let Some(Act::Delay { seconds }) = &act {
+    let delay = match &act {
+        Some(Act::Delay { seconds }) => Duration::from_secs(*seconds),
+        _ => Duration::ZERO,
+    };
+    let delay = delay.saturating_add(Duration::from_millis(tenant.script.latency.into()));
+    if !delay.is_zero() {
         let clock = SharedClock::clone(&tenant.clock);
         drop(tenant);
-        clock.sleep(Duration::from_secs(*seconds));
+        clock.sleep(delay);
         tenant = lock(state);
     }
     let response = faulty(&mut tenant, request, act);

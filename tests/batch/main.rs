@@ -1,0 +1,25 @@
+//! Batches on several training keys at once, against the training tenant with a judge that is not ours.
+#![cfg(feature = "simulator")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "in a test a broken assumption is a failure"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod away;
+mod box_of_keys;
+mod matching;
+mod occupancy;
+mod refused;
+mod station;
+mod stopped;
+mod twice;
