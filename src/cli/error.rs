@@ -62,6 +62,17 @@ pub enum CliError {
     /// The answer was no.
     #[error("nothing was done, as you decided")]
     Declined,
+    /// No batch, or not that one.
+    #[error("{}", .0.map_or_else(|| "the ledger has no batch".into(), |number| format!("the ledger has no batch {number}")))]
+    NoBatch(Option<i64>),
+    /// The batch is for another tenant than the profile.
+    #[error("batch {batch} is for the tenant {tenant}")]
+    OtherTenant {
+        /// The batch.
+        batch: crate::ledger::BatchId,
+        /// Its tenant.
+        tenant: String,
+    },
     /// Nothing on the key matches.
     #[error("no passkey on the key begins with {0}")]
     NoSuchCredential(String),
@@ -278,6 +289,8 @@ advice! {
     REHEARSAL: "cli/rehearsal", Usage, "A variable of the rehearsal has a value that is none.", "Correct or unset the variable that the message names.";
     NO_SUCH_MODEL: "cli/no-such-model", Usage, "The training key imitates no such model.", "Set KEYWRIGHT_TRAINING_MODEL to a model that there is, or to nothing.";
     NO_SUCH_TOUCH: "cli/no-such-touch", Usage, "The training key is touched in no such way.", "Set KEYWRIGHT_TRAINING_TOUCH to never, denied, a number of milliseconds, or nothing.";
+    NO_BATCH: "cli/no-batch", Usage, "The ledger has no such batch.", "Run `keywright batch status` for the batches that there are; check --ledger if you use it.";
+    OTHER_TENANT: "cli/other-tenant", Usage, "The batch is for another tenant than the profile.", "Name the profile of that tenant with --profile.";
     TENANT: "cli/training-tenant", Failed, "The training tenant cannot start.", "Check the address after --listen and the script.";
     SEVERAL_USERS: "cli/several-users", Usage, "One key is enrolled for one user.", "Name one user; several at once are for --prepare.";
     SEVERAL_UNFINISHED: "cli/several-unfinished", Usage, "More than one job is unfinished.", "Name one of the jobs that `keywright resume --list` shows.";
@@ -335,6 +348,8 @@ impl Advised for CliError {
             Self::Rehearsal { .. } => &REHEARSAL,
             Self::NoSuchModel { .. } => &NO_SUCH_MODEL,
             Self::NoSuchTouch(_) => &NO_SUCH_TOUCH,
+            Self::NoBatch(_) => &NO_BATCH,
+            Self::OtherTenant { .. } => &OTHER_TENANT,
             Self::Tenant(_) => &TENANT,
             Self::SeveralUsers(_) => &SEVERAL_USERS,
             Self::Roster(error) => error.advice(),

@@ -1,5 +1,7 @@
 //! What `--simulate` swaps in: training keys on a desk with helpful hands.
 
+mod lanes;
+
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use super::station::Station;
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
 use crate::ledger::OpenLedger;
-use crate::simulator::key::{Blueprint, Desk, Model, Move, Sight, Touch, TrainingBus, TrainingKey};
+use crate::simulator::key::{Blueprint, Desk, Model, Move, Sight, Tempo, Touch, TrainingBus, TrainingKey};
 use crate::simulator::ledger::{FaultPoint, FaultyLedger};
 use crate::ui::{Event, Face};
 
@@ -22,7 +24,7 @@ const MEMORY: &str = "KEYWRIGHT_TRAINING_KEY";
 /// How many training keys there are.
 const KEYS: &str = "KEYWRIGHT_TRAINING_KEYS";
 /// Most of them.
-const MOST_KEYS: u32 = 9;
+const MOST_KEYS: u32 = 32;
 /// How much later than the one before each of several keys is touched.
 const NEXT_KEY: Duration = Duration::from_secs(1);
 /// Model that the training key imitates.
@@ -34,10 +36,14 @@ const TOUCH: &str = "KEYWRIGHT_TRAINING_TOUCH";
 const UNHURRIED: Duration = Duration::from_millis(1200);
 /// Where the ledger fails or the program stops: `full:N`, `before:N` or `after:N`, N the number of the write.
 const FAULT: &str = "KEYWRIGHT_TRAINING_FAULT";
+/// How long training key and training tenant take for each answer, in per cent of real ones.
+pub(super) const LATENCY: &str = "KEYWRIGHT_TRAINING_LATENCY";
 /// How long the hands take for each move, in milliseconds.
 const PACE: &str = "KEYWRIGHT_TRAINING_PACE";
 /// The same if nothing is said.
 const MOVE: u64 = 800;
+
+pub(super) use lanes::lanes;
 
 /// How ledgers are opened so that they have the fault that the rehearsal asks for. All of them count their writes together.
 pub(super) fn journal(open: OpenLedger, face: &Arc<dyn Face>) -> Result<OpenLedger, CliError> {
@@ -58,7 +64,7 @@ pub(super) fn journal(open: OpenLedger, face: &Arc<dyn Face>) -> Result<OpenLedg
 /// Training keys in their ports, touched, taken out and put back when asked; in no hurry if somebody looks on.
 pub(super) fn bus(clock: &SharedClock, onlooker: bool) -> Result<Box<dyn Bus>, CliError> {
     let desk = Desk::new(Arc::clone(clock));
-    let (model, touch, number) = (model()?, touch(onlooker)?, number()?);
+    let (model, touch, number) = (model()?, touch(onlooker)?, number(1)?);
     for place in 0..number {
         let key = TrainingKey::new(Blueprint {
             model: model.clone(),
@@ -67,6 +73,7 @@ pub(super) fn bus(clock: &SharedClock, onlooker: bool) -> Result<Box<dyn Bus>, C
             rng: Station::generator(),
             memory: memory(place),
         })?;
+        key.set_tempo(Tempo::REAL.scaled(latency()?.unwrap_or_default()));
         key.set_touch(if number > 1 { in_turn(touch, place) } else { touch });
         desk.put(desk.add_port(&format!("1-{}", place.saturating_add(1))), &key);
     }
@@ -102,8 +109,17 @@ fn in_turn(touch: Touch, place: u32) -> Touch {
     Touch::After(first.saturating_add(NEXT_KEY.saturating_mul(place)))
 }
 
-fn number() -> Result<u32, CliError> {
-    let Some(text) = env::var(KEYS).ok().filter(|text| !text.is_empty()) else { return Ok(1) };
+/// Times of key and tenant in per cent, if they are given.
+pub(super) fn latency() -> Result<Option<u32>, CliError> {
+    let Some(text) = env::var(LATENCY).ok().filter(|text| !text.is_empty()) else { return Ok(None) };
+    match text.parse() {
+        Ok(percent @ 0..=1000) => Ok(Some(percent)),
+        _ => Err(CliError::Rehearsal { variable: LATENCY, reason: format!("{text} is not a number from 0 to 1000") }),
+    }
+}
+
+fn number(usual: u32) -> Result<u32, CliError> {
+    let Some(text) = env::var(KEYS).ok().filter(|text| !text.is_empty()) else { return Ok(usual) };
     match text.parse() {
         Ok(number @ 1..=MOST_KEYS) => Ok(number),
         _ => Err(CliError::Rehearsal { variable: KEYS, reason: format!("{text} is not a number from 1 to {MOST_KEYS}") }),

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::env;
 use std::fs::remove_dir_all;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::CryptoRng;
@@ -18,6 +18,7 @@ use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, Selector};
 use crate::handover::AgeSafe;
 use crate::handover::parcel::Recipient;
+use crate::identity::IdentityProvider;
 use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
 use crate::ledger::place::LedgerPlace;
 use crate::ledger::{Batches, OpenLedger};
@@ -31,6 +32,9 @@ use super::settings::{Places, Settings};
 use super::{CliError, browser};
 #[cfg(feature = "simulator")]
 use super::{rehearsal, training_tenant};
+
+/// Makes clients of the tenant.
+type Clients = dyn Fn() -> Box<dyn IdentityProvider + Send> + Sync;
 
 /// How long a person may take to put a key in or take it out.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -116,6 +120,33 @@ impl Station {
             selector: self.settings.key.as_deref().map(Selector::from),
             attended: self.face.has_person(),
         }
+    }
+
+    /// How long hands are waited for.
+    pub(super) fn patience(&self) -> Duration {
+        if self.face.has_person() { PATIENCE } else { UNATTENDED }
+    }
+
+    /// The tenant of the profile, and clients of it for as many threads as there are: all of them share one sign-in.
+    pub(super) fn clients(&self) -> Result<(String, Box<Clients>), CliError> {
+        let mut first = self.provider()?;
+        first.sign_in()?;
+        let tenant = first.profile().tenant.clone();
+        let (first, clock, cancel) = (Mutex::new(first), Arc::clone(&self.clock), self.cancel.clone());
+        let (gate, face, attended) = (self.gate.clone(), Arc::clone(&self.face), self.face.has_person());
+        let client = move || -> Box<dyn IdentityProvider + Send> {
+            let (pausing, inviting) = (Arc::clone(&face), Arc::clone(&face));
+            let tools = Tools {
+                on_pause: Box::new(move |delay: Duration| pausing.tell(&Event::TenantWaits { delay })),
+                cancel: cancel.clone(),
+                gate: gate.clone(),
+                attended,
+                invite: Box::new(move |invitation| inviting.tell(&invited(invitation, true))),
+                ..Tools::new(Arc::clone(&clock), Self::generator())
+            };
+            Box::new(first.lock().unwrap_or_else(PoisonError::into_inner).another(tools))
+        };
+        Ok((tenant, Box::new(client)))
     }
 
     /// The ledger; a file is made if it is missing.

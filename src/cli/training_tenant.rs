@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::CliError;
+use super::rehearsal;
 use super::results::TenantServed;
 use super::station::Station;
 use crate::advice::Exit;
 use crate::clock::SharedClock;
 use crate::simulator::OwnJudge;
-use crate::simulator::tenant::{RunningTenant, Script, TrainingTenant};
+use crate::simulator::tenant::{RunningTenant, Script, TrainingTenant, TrainingUser};
 use crate::ui::{Block, Sheet};
 
 /// How soon Ctrl-C is noticed.
@@ -21,9 +22,29 @@ const STEP: Duration = Duration::from_millis(100);
 /// File in which the training tenant keeps its passkeys between runs, unless its script names one.
 const MEMORY: &str = "KEYWRIGHT_TRAINING_TENANT";
 
+/// How many users the tenant of a rehearsal has beside those that it always has.
+const USERS: &str = "KEYWRIGHT_TRAINING_USERS";
+/// Most of them.
+const MOST_USERS: u32 = 100_000;
+/// Milliseconds that a real tenant takes for an answer.
+const ANSWER: u32 = 300;
+
 /// Starts the tenant of a rehearsal, on a free port.
 pub(super) fn rehearse(clock: &SharedClock) -> Result<RunningTenant, CliError> {
-    start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Script::default(), clock)
+    let latency = rehearsal::latency()?.unwrap_or_default().saturating_mul(ANSWER).wrapping_div(100);
+    let mut script = Script { latency, ..Script::default() };
+    for number in 1..=users()? {
+        script.users.push(TrainingUser::numbered(number, &script.tenant));
+    }
+    start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), script, clock)
+}
+
+fn users() -> Result<u32, CliError> {
+    let Some(text) = env::var(USERS).ok().filter(|text| !text.is_empty()) else { return Ok(0) };
+    match text.parse() {
+        Ok(number @ 0..=MOST_USERS) => Ok(number),
+        _ => Err(CliError::Rehearsal { variable: USERS, reason: format!("{text} is not a number up to {MOST_USERS}") }),
+    }
 }
 
 /// Serves until Ctrl-C, which is how this command ends well.

@@ -7,6 +7,7 @@ mod plain;
 mod prompt;
 mod sheet;
 mod spot;
+mod step;
 mod streams;
 mod terminal;
 mod unattended;
@@ -31,35 +32,11 @@ pub use log_lines::show_log;
 pub use plain::Plain;
 pub use sheet::{Block, Sheet};
 pub use spot::{Spot, Totals};
+pub use step::Step;
 pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
 pub use terminal::Terminal;
 pub use unattended::Unattended;
 pub use words::sentence;
-
-/// A step of the flow, in its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Checking everything that can be checked.
-    Preflight,
-    /// Wiping the key.
-    Erase,
-    /// Setting the temporary PIN.
-    Pin,
-    /// Making the passkey.
-    Make,
-    /// Checking what the key made.
-    Verify,
-    /// Forcing the PIN change.
-    Seal,
-    /// Registering with the tenant.
-    Register,
-    /// Writing down what another station registers.
-    Deposit,
-    /// Handing the PIN over.
-    HandOver,
-}
 
 /// Something that a person or a log wants to know. Never contains a PIN.
 #[derive(Clone, Debug, Serialize)]

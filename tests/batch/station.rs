@@ -197,7 +197,7 @@ impl Station {
             by_profile: std::collections::BTreeMap::new(),
             matching: Matching::Order,
             lanes: None,
-            patience: Duration::from_secs(20),
+            patience: Duration::from_secs(200),
             attended: false,
             bell: false,
         };

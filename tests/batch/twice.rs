@@ -1,5 +1,7 @@
 //! A key serves one person.
 
+use std::time::Duration;
+
 use keywright::simulator::key::Model;
 
 use crate::station::{Station, row};
@@ -42,6 +44,7 @@ fn a_used_key_is_wiped_at_its_own_port_when_that_was_agreed_to() {
     let keys: Vec<_> = (1..=3).map(|serial| station.key(&Model::STANDARD, serial)).collect();
     assert!(keys.iter().take(2).all(|key| key.wear("20071969", 1)));
     station.hand_out(&keys);
+    station.terms.lock().unwrap().patience = Duration::from_secs(30);
     let report = station.run().unwrap();
     assert_eq!(report.totals.done, 1, "nobody agreed: only the fresh key is taken\n{}", station.ears.lines());
     station.terms.lock().unwrap().order.erase_agreed = true;

@@ -3,6 +3,7 @@
 use crate::ctap::{CtapError, LinkError};
 use crate::enroll::EnrolError;
 use crate::identity::{IdentityError, RegisterError};
+use crate::ledger::LedgerError;
 
 /// Whose trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) fn blame(error: &EnrolError) -> Blame {
         | EnrolError::NotDelivered(_)
         | EnrolError::NotShown(_)
         | EnrolError::NotHandedOver => Blame::User,
+        // Another station has taken it over, because this one was not heard of for too long.
+        EnrolError::Ledger(LedgerError::LeaseLost(_)) => Blame::User,
         EnrolError::Ledger(_) | EnrolError::Safe(_) => Blame::Station,
         EnrolError::StaleChallenge | EnrolError::NotReadBack => Blame::Moment,
         _ => Blame::Key,

@@ -161,7 +161,9 @@ impl<'a> Floor<'a> {
         match self.shop.ledger.lock().settle(task.id, settled) {
             Ok(()) => {}
             // Its lease is somebody else's by now, who will settle it.
-            Err(LedgerError::Rule(reason)) => log::warn!("task {} is left as it is: {reason}", task.id),
+            Err(error @ (LedgerError::Rule(_) | LedgerError::LeaseLost(_))) => {
+                return log::warn!("task {} is left as it is: {error}", task.id);
+            }
             Err(error) => return self.give_up(error.into()),
         }
         let mut state = self.lock();

@@ -2,6 +2,8 @@
 
 mod roster;
 mod settings;
+mod standing;
+mod working;
 
 use std::path::PathBuf;
 
@@ -12,20 +14,38 @@ use super::args::WishArgs;
 use super::results::BatchTaken;
 use super::station::Station;
 use crate::advice::Exit;
-use crate::ui::{Block, Sheet};
+use crate::ui::{Block, Event, Sheet};
 
 use roster::{Outlook, RosterArgs};
+use standing::{ExportArgs, Selection, UndoArgs};
+use working::LaneArgs;
 
 /// `batch`.
 #[derive(Debug, Subcommand)]
 pub(super) enum BatchCommand {
-    /// Check a roster, and plan it or take it into the ledger
+    /// Make keys for everybody of a roster, as many at once as there are ports and readers
     Run(RunArgs),
+    /// Show the batches, or one of them with its rows
+    Status(Selection),
+    /// Go on with a batch
+    Resume {
+        /// The batch; without it, the latest one
+        batch: Option<i64>,
+        /// How keys are worked on.
+        #[command(flatten)]
+        lanes: LaneArgs,
+    },
+    /// Let what was given up wait for the next `batch resume`
+    Retry(Selection),
+    /// Remove from the tenant what a batch registered, and cancel what is left of it
+    Undo(UndoArgs),
+    /// Write the results of a batch for other programs; never a PIN
+    Export(ExportArgs),
 }
 
 /// `batch run`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("end").required(true).args(["plan", "import_only"]))]
+#[command(group = clap::ArgGroup::new("end").args(["plan", "import_only"]))]
 pub(super) struct RunArgs {
     /// Whom it is about.
     #[command(flatten)]
@@ -39,12 +59,23 @@ pub(super) struct RunArgs {
     /// How keys are made.
     #[command(flatten)]
     wishes: WishArgs,
+    /// How keys are worked on.
+    #[command(flatten)]
+    lanes: LaneArgs,
 }
 
 /// Runs the command.
 pub(super) fn run(station: &Station, command: &BatchCommand) -> Result<Exit, CliError> {
     match command {
         BatchCommand::Run(args) => run_roster(station, args),
+        BatchCommand::Status(selection) => standing::status(station, selection).map(|()| Exit::Done),
+        BatchCommand::Resume { batch, lanes } => {
+            let batch = standing::meant(&mut *station.ledger()?, *batch)?;
+            working::work(station, &batch, lanes)
+        }
+        BatchCommand::Retry(selection) => standing::retry(station, selection).map(|()| Exit::Done),
+        BatchCommand::Undo(args) => standing::take_back(station, args),
+        BatchCommand::Export(args) => standing::export(station, args).map(|()| Exit::Done),
     }
 }
 
@@ -59,6 +90,13 @@ fn run_roster(station: &Station, args: &RunArgs) -> Result<Exit, CliError> {
     }
     let (order, tasks) = plan.into_batch(super::enrolling::operator());
     let batch = station.ledger()?.open_batch(&order, &tasks)?;
+    if !args.import_only {
+        for warning in &warnings {
+            station.face.tell(&Event::Notice { sentence: warning.clone() });
+        }
+        let batch = standing::meant(&mut *station.ledger()?, Some(batch.0))?;
+        return working::work(station, &batch, &args.lanes);
+    }
     let taken = BatchTaken { batch, roster: &order.roster, tasks: tasks.len(), warnings: &warnings };
     let mut blocks = roster::warned(&warnings);
     blocks.push(Block::Line(format!(

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::CliError;
 use super::super::args::{PinAlphabet, ResetWhen};
+use super::super::profile_file::ProfileFile;
 use super::super::settings::EnrollSettings;
+use crate::ledger::{Batch, LedgerError};
 
 /// Wishes for the keys of a batch, resolved when it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,28 @@ pub(super) struct BatchSettings {
     pub(super) pin_alphabet: PinAlphabet,
     /// Users get a message, as the profile says.
     pub(super) notice: bool,
+}
+
+impl BatchSettings {
+    /// Those that a batch was planned with.
+    pub(super) fn of(batch: &Batch) -> Result<Self, CliError> {
+        let settings = serde_json::from_value(batch.order.settings.clone());
+        settings.map_err(|_| LedgerError::Corrupt(format!("batch {}", batch.id)).into())
+    }
+
+    /// As they are wished for one enrolment. The message is as the profile has it now.
+    pub(super) fn wishes(self, profile: &ProfileFile) -> Result<EnrollSettings, CliError> {
+        let notice = if self.notice { EnrollSettings::resolve(None, profile)?.notice } else { None };
+        Ok(EnrollSettings {
+            reset: self.reset,
+            allow_unforced_pin: self.allow_unforced_pin,
+            display_name: self.display_name,
+            pin_length: self.pin_length,
+            pin_alphabet: self.pin_alphabet,
+            notice,
+            for_spreadsheet: false,
+        })
+    }
 }
 
 impl From<&EnrollSettings> for BatchSettings {

@@ -5,6 +5,7 @@
 
 mod program;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::SharedClock;
 use crate::secret::Pin;
-use crate::ui::{Answer, Event, Face, JSON_VERSION, Problem, Question, Revealed, Sheet, Summary, Ui};
+use crate::ui::{Answer, Event, Face, JSON_VERSION, Problem, Question, Revealed, Sheet, Spot, Summary, Ui};
 
 pub(super) use program::Program;
 
@@ -73,6 +74,7 @@ enum What<'a> {
 pub(super) struct Hooked {
     face: Arc<dyn Face>,
     about: Mutex<About>,
+    places: Mutex<BTreeMap<(Option<String>, Option<i64>), About>>,
     queue: Mutex<Option<SyncSender<String>>>,
     ended: Mutex<Receiver<()>>,
 }
@@ -92,11 +94,15 @@ impl Hooked {
             // Nobody listens any more where the program waited long enough.
             let _ = end.send(());
         });
-        Self { face, about: Mutex::default(), queue: Mutex::new(Some(queue)), ended: Mutex::new(ended) }
+        Self { face, about: Mutex::default(), places: Mutex::default(), queue: Mutex::new(Some(queue)), ended: Mutex::new(ended) }
     }
 
     fn run(&self, what: What<'_>) {
         let job = self.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.run_for(job, what);
+    }
+
+    fn run_for(&self, job: About, what: What<'_>) {
         let line = serde_json::to_string(&HookLine { v: JSON_VERSION, job, what }).unwrap_or_default();
         if line.is_empty() || line.len() > LONGEST {
             return self.face.tell(&failed("what happened is too long for it"));
@@ -118,18 +124,48 @@ fn failed(reason: &str) -> Event {
     Event::Notice { sentence: format!("the hook failed, the enrolment goes on: {reason}") }
 }
 
+/// What an event says of the job that it is about.
+fn learn(about: &mut About, event: &Event) {
+    match event {
+        Event::KeyFound { serial, .. } => *about = About { serial: serial.clone(), ..About::default() },
+        Event::JobOpened { job, upn, serial } => {
+            *about = About { job: Some(*job), upn: Some(upn.clone()), serial: serial.clone() };
+        }
+        Event::Resuming { job, upn, .. } => (about.job, about.upn) = (Some(*job), Some(upn.clone())),
+        _ => {}
+    }
+}
+
 impl Ui for Hooked {
     fn tell(&self, event: &Event) {
         self.face.tell(event);
-        match event {
-            Event::KeyFound { serial, .. } => self.note(|about| *about = About { serial: serial.clone(), ..About::default() }),
-            Event::JobOpened { job, upn, serial } => {
-                self.note(|about| *about = About { job: Some(*job), upn: Some(upn.clone()), serial: serial.clone() });
-            }
-            Event::Resuming { job, upn, .. } => self.note(|about| (about.job, about.upn) = (Some(*job), Some(upn.clone()))),
-            Event::StepDone { .. } => self.run(What::Step(event)),
-            _ => {}
+        self.note(|about| learn(about, event));
+        if matches!(event, Event::StepDone { .. }) {
+            self.run(What::Step(event));
         }
+    }
+
+    fn tell_at(&self, spot: &Spot, event: &Event) {
+        self.face.tell_at(spot, event);
+        // Several keys at once: each place is about a job of its own.
+        let place = (spot.lane.clone(), if spot.lane.is_none() { spot.task } else { None });
+        let about = {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            let about = places.entry(place.clone()).or_default();
+            learn(about, event);
+            let about = about.clone();
+            if matches!(event, Event::TaskDone | Event::TaskFailed { .. }) {
+                places.remove(&place);
+            }
+            about
+        };
+        if matches!(event, Event::StepDone { .. }) {
+            self.run_for(about, What::Step(event));
+        }
+    }
+
+    fn ring(&self) {
+        self.face.ring();
     }
 
     fn ask(&self, question: &Question) -> Option<Answer> {

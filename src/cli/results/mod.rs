@@ -2,6 +2,7 @@
 
 mod batch;
 mod keys;
+mod lanes;
 #[cfg(test)]
 #[cfg(feature = "simulator")]
 mod schema;
@@ -20,6 +21,9 @@ pub(super) use batch::{BatchPlanned, BatchTaken, RosterFaults};
 pub(super) use keys::{
     CredentialDeleted, CredentialList, CredentialRenamed, CredentialRow, KeyInfo, KeyList, KeyReset, KeyRow, PinChangeForced,
     PinChanged, PinSet, PinTries,
+};
+pub(super) use lanes::{
+    BatchExport, BatchFailure, BatchLane, BatchList, BatchRetried, BatchRow, BatchStatus, BatchTask, BatchUndone, BatchWorked,
 };
 pub(super) use tenant::{
     KnownModel, LoggedOut, PassIssued, PassRemoved, PasskeyRegistered, PasskeysRemoved, PolicyShown, PolicyVerdict,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::cli::hook::HookLine;
-use crate::ui::{Event, Handed, JSON_VERSION, Problem};
+use crate::ui::{Event, Handed, JSON_VERSION, Problem, Spot};
 
 /// `tap issue`: what is told of the pass, and the pass itself.
 #[derive(Serialize, JsonSchema)]
@@ -48,6 +48,12 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "batch run --import-only": BatchTaken<'_>;
         "batch run of a roster with faults": RosterFaults<'_>;
         "ledger verify": LedgerVerified<'_>;
+        "batch run, batch resume": BatchWorked<'_>;
+        "batch status": BatchList<'_>;
+        "batch status BATCH": BatchStatus<'_>;
+        "batch retry": BatchRetried<'_>;
+        "batch undo": BatchUndone<'_>;
+        "batch export": BatchExport<'_>;
         "resume --list": JobList;
         "resume of a registration": JobDone;
         "resume --abandon": JobEnded;
@@ -103,6 +109,8 @@ fn document() -> Value {
     let results = results(&mut schema);
     let hook = schema.subschema_for::<HookLine<'_>>().to_value();
     let (event, problem) = (schema.subschema_for::<Event>().to_value(), schema.subschema_for::<Problem>().to_value());
+    // In a batch an event also says where it happens, and for whom.
+    let event = json!({ "allOf": [event, schema.subschema_for::<Spot>().to_value()] });
     let mut definitions: Map<String, Value> = schema.take_definitions(true);
     definitions.insert("Result".into(), json!({ "anyOf": results }));
     let result = json!({ "$ref": "#/$defs/Result" });
