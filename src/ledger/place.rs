@@ -65,11 +65,15 @@ impl LedgerPlace {
     /// # Errors
     /// [`LedgerError::Unusable`].
     pub fn must_exist(&self) -> Result<(), LedgerError> {
-        match self {
-            Self::File(path) if !path.exists() => {
-                Err(LedgerError::Unusable { path: path.display().to_string(), reason: "there is no such file".into() })
-            }
-            _ => Ok(()),
+        let missing = match self {
+            Self::File(path) => !path.exists(),
+            #[cfg(feature = "postgres")]
+            Self::Database(_) => false,
+        };
+        if missing {
+            Err(LedgerError::Unusable { path: self.to_string(), reason: "there is no such file".into() })
+        } else {
+            Ok(())
         }
     }
 
