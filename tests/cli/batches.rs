@@ -36,8 +36,8 @@ fn a_roster_becomes_keys_and_the_results_can_be_exported_and_taken_back() {
     assert_eq!((&worked["done"], &worked["total"], &worked["waiting"]), (&4.into(), &4.into(), &0.into()), "{}", run.out);
     let pins = lines.iter().filter_map(|line| line["result"]["temporaryPin"].as_str());
     assert_eq!(pins.count(), 4);
-    let lanes: BTreeSet<&str> = lines.iter().filter_map(|line| line["lane"].as_str()).collect();
-    assert!(lanes.is_subset(&BTreeSet::from(["1-1", "1-2"])) && !lanes.is_empty(), "{lanes:?}");
+    let places: BTreeSet<&str> = lines.iter().filter_map(|line| line["lane"].as_str()).collect();
+    assert!(places.is_subset(&BTreeSet::from(["1-1", "1-2"])) && !places.is_empty(), "{places:?}");
     assert!(lines.iter().any(|line| line["event"] == "task-done" && line["upn"] == "user00003@contoso.example"));
     assert_eq!(place.judged(), 4);
 
@@ -53,9 +53,9 @@ fn a_roster_becomes_keys_and_the_results_can_be_exported_and_taken_back() {
     let listed = batch(&place, &["--json", "passkeys", "list", "user00001@contoso.example"]).done().last();
     assert_eq!(listed["result"]["passkeys"], serde_json::json!([]));
     let status = batch(&place, &["--json", "batch", "status", "1"]).done().last();
-    let states: Vec<&str> =
+    let standings: Vec<&str> =
         status["result"]["tasks"].as_array().unwrap().iter().map(|task| task["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["undone", "done", "done", "done"]);
+    assert_eq!(standings, ["undone", "done", "done", "done"]);
     batch(&place, &["ledger", "verify"]).done();
 }
 

@@ -46,9 +46,9 @@ pub(super) fn blame(error: &EnrolError) -> Blame {
         | EnrolError::OtherPlace(_)
         | EnrolError::NotDelivered(_)
         | EnrolError::NotShown(_)
-        | EnrolError::NotHandedOver => Blame::User,
+        | EnrolError::NotHandedOver
         // Another station has taken it over, because this one was not heard of for too long.
-        EnrolError::Ledger(LedgerError::LeaseLost(_)) => Blame::User,
+        | EnrolError::Ledger(LedgerError::LeaseLost(_)) => Blame::User,
         EnrolError::Ledger(_) | EnrolError::Safe(_) => Blame::Station,
         EnrolError::StaleChallenge | EnrolError::NotReadBack => Blame::Moment,
         _ => Blame::Key,

@@ -29,6 +29,9 @@ use crate::enroll::Order;
 use crate::ledger::Batch;
 use crate::ui::{Block, Face, Sheet, Ui};
 
+/// Ports and readers, and the face through which hands hear.
+type Stage = (Box<dyn Bus>, Arc<dyn Ui>);
+
 /// Longest line of a scanner, in bytes.
 const LONGEST_SCAN: u64 = 4096;
 
@@ -126,7 +129,7 @@ fn by_profile(station: &Station, batch: &Batch) -> Result<BTreeMap<String, Order
 }
 
 /// Ports and readers, and the face; in a rehearsal with hands that hear what is said.
-fn ports(station: &Station) -> Result<(Box<dyn Bus>, Arc<dyn Ui>), CliError> {
+fn ports(station: &Station) -> Result<Stage, CliError> {
     if station.settings.training_key {
         #[cfg(feature = "simulator")]
         return rehearsal::lanes(&station.clock, &station.face);

@@ -70,11 +70,14 @@ enum What<'a> {
     },
 }
 
+/// Port or reader, else the task.
+type Place = (Option<String>, Option<i64>);
+
 /// A face with a hook behind it.
 pub(super) struct Hooked {
     face: Arc<dyn Face>,
     about: Mutex<About>,
-    places: Mutex<BTreeMap<(Option<String>, Option<i64>), About>>,
+    places: Mutex<BTreeMap<Place, About>>,
     queue: Mutex<Option<SyncSender<String>>>,
     ended: Mutex<Receiver<()>>,
 }
