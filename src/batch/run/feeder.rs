@@ -125,16 +125,22 @@ fn offer(floor: &Floor<'_>, live: &mut dyn IdentityProvider, task: &Task, unsuit
             return floor.give_up(error.into());
         }
     }
+    let row = (task.order.row, task.id);
+    floor.lock().rows.insert(row);
     match fetch(floor, live, task) {
         Ok(offered) => {
             let mut state = floor.lock();
+            state.rows.remove(&row);
             // In the order of the rows, whichever thread was first.
             let place = state.offers.iter().position(|other| other.task.order.row > task.order.row);
             let place = place.unwrap_or(state.offers.len());
             state.offers.insert(place, Offered { unsuited, ..offered });
             state.last = floor.shop.clock.monotonic();
         }
-        Err(error) => unfetched(floor, task, error),
+        Err(error) => {
+            floor.lock().rows.remove(&row);
+            unfetched(floor, task, error);
+        }
     }
     drop_fetching(floor);
 }

@@ -1,6 +1,6 @@
 //! What the threads of a run share: offers that wait for keys, keys that wait for their registration, and the count.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) offers: VecDeque<Offered>,
     /// Tasks that are being fetched, or wait for the tenant to be fetched.
     pub(super) fetching: usize,
+    /// Rows of those that are being fetched.
+    pub(super) rows: BTreeSet<(u32, TaskId)>,
     /// Tasks that nobody of this run has taken, with the serial number that the roster gives some of them.
     pub(super) left: BTreeMap<TaskId, NewTask>,
     /// Nothing for any key is left in the ledger.
@@ -244,11 +246,15 @@ impl<'a> Floor<'a> {
         self.lock().invited.retain(|invited| invited != lane);
     }
 
-    /// Takes the next offer for any key. One that has grown old goes back to be fetched anew.
+    /// Takes the next offer for any key. One that has grown old goes back to be fetched anew; an earlier row that is still being
+    /// fetched is waited for, unless the tenant is away.
     pub(super) fn next_offer(&self) -> Option<Offered> {
         let now = self.shop.clock.now();
         let mut state = self.lock();
-        let place = state.offers.iter().position(|offered| offered.life_left(now) >= LEAST_LIFE)?;
+        let first = state.rows.first().copied().filter(|_| !state.away);
+        let early = |task: &Task| first.is_none_or(|first| (task.order.row, task.id) <= first);
+        let fits = |offered: &Offered| offered.life_left(now) >= LEAST_LIFE && early(&offered.task);
+        let place = state.offers.iter().position(fits)?;
         let offered = state.offers.remove(place)?;
         state.in_hand = state.in_hand.saturating_add(1);
         drop(state);
