@@ -1,7 +1,9 @@
 //! Many jobs: rosters, and enrolments in two places (`docs/two-places.md`).
 
 mod export;
+pub mod inventory;
 pub mod lanes;
+mod later;
 mod offline;
 mod outcome;
 mod prepare;
@@ -16,12 +18,13 @@ mod undo;
 use crate::advice::Advised;
 
 pub use export::{Exported, csv};
+pub use later::{LaterTenant, Shelf, ShelfError, Waybill, pick};
 pub use offline::{Made, make_all};
 pub use outcome::{Standing, TaskOutcome};
 pub use prepare::{Preparation, prepare};
 pub use prepared::{Prepared, PreparedFile, PreparedTenant};
 pub use replace::{Choice, credentials_of};
-pub use results::{BeginError, Results, ResultsFile};
+pub use results::{BeginError, ResultOf, Results, ResultsFile};
 pub use roster::{RosterError, names};
 pub use submit::{Submission, submit_all};
 pub use undo::{ALL, UndoError, Undone, undo};

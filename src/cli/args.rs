@@ -14,6 +14,7 @@ use super::tenant_fields::TenantFields;
 use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
 use super::held::PinsCommand;
+use super::inventory::InventoryCommand;
 use super::ledger::LedgerCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
@@ -115,6 +116,9 @@ pub(super) enum Command {
     /// The key in the port or on the reader
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Whose key is which, by the ledger, and whether the tenant agrees
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
     /// The passkeys that the tenant holds for a user
     #[command(subcommand)]
     Passkeys(PasskeysCommand),
@@ -170,6 +174,9 @@ pub(super) struct EnrollArgs {
     /// How the PIN reaches its user.
     #[command(flatten)]
     pub(super) handing: HandOverArgs,
+    /// Make the key ready now and register it when its parcel has arrived: `batch activate SERIAL`
+    #[arg(long, group = "part", conflicts_with = "out")]
+    pub(super) activate_later: bool,
     /// The two places.
     #[command(flatten)]
     pub(super) places: PlacesArgs,

@@ -151,6 +151,12 @@ pub enum CliError {
         /// What the system said.
         reason: String,
     },
+    /// No parcel of this key waits here.
+    #[error("nothing waits here to be activated for {0}")]
+    NoParcel(String),
+    /// The ledger has no such key.
+    #[error("the ledger has no key for {0:?}")]
+    NotInInventory(String),
     /// The program of a hook is not there.
     #[error("the hook {} is not there", .0.display())]
     NoHook(PathBuf),
@@ -264,6 +270,8 @@ advice! {
     PIN_FORM: "cli/pin-form", Usage, "What was given is no PIN.", "Give a PIN of 4 to 63 characters.";
     PINS_DIFFER: "cli/pins-differ", Usage, "The two PINs differ.", "Run the command again and type the same new PIN twice.";
     CONSENT_MISSING: "cli/consent-missing", Person, "This needs a yes, and there is nobody to ask.", "Run it in a terminal, or agree beforehand with --yes.";
+    NOT_IN_INVENTORY: "inventory/not-found", Failed, "The ledger has no such key.", "Check the spelling, or the ledger (--ledger); `keywright inventory list --all` shows what it has.";
+    NO_PARCEL: "parcel/not-here", Failed, "Nothing waits here to be activated for this key.", "Activate it at the station that made it, or name a results file that is sealed for this one with --bundle.";
     NO_HOOK: "cli/no-hook", Usage, "The program of the hook is not there; nothing was begun.", "Name a program that is there with --hook or `hook` in the profile.";
     DECLINED: "cli/declined", Person, "Nothing was done, as you decided.", "Run the command again when you have decided otherwise.";
     NO_SUCH_CREDENTIAL: "cli/no-such-credential", Key, "No passkey on the key has that id.", "Run `keywright keys credentials list` for the ids.";
@@ -320,6 +328,8 @@ impl Advised for CliError {
             Self::PinMissing(_) => &PIN_MISSING,
             Self::PinForm(_) => &PIN_FORM,
             Self::PinsDiffer => &PINS_DIFFER,
+            Self::NotInInventory(_) => &NOT_IN_INVENTORY,
+            Self::NoParcel(_) => &NO_PARCEL,
             Self::NoHook(_) => &NO_HOOK,
             Self::ConsentMissing => &CONSENT_MISSING,
             Self::Declined => &DECLINED,

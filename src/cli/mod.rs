@@ -9,6 +9,7 @@ mod error;
 mod hand_over;
 mod held;
 mod hook;
+mod inventory;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod keys;
@@ -27,6 +28,7 @@ mod rehearsal;
 mod results;
 mod resume;
 mod settings;
+mod shipping;
 mod station;
 mod tap;
 mod tenant_fields;
@@ -82,6 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Ex
 
 fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
     match command {
+        Command::Enroll(args) if args.activate_later => return shipping::make(station, args),
         Command::Enroll(args) => match two_places::part(station, args) {
             Some(exit) => return exit,
             None => enrolling::enroll(station, args)?,
@@ -93,6 +96,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             Some(job) => enrolling::abandon(station, job)?,
             None => enrolling::resume(station, args)?,
         },
+        Command::Inventory(command) => return inventory::run(station, command),
         Command::Keys(command) => keys::run(station, command)?,
         Command::Passkeys(command) => return passkeys::run(station, command),
         Command::Tap(command) => tap::run(station, command)?,

@@ -90,6 +90,11 @@ impl Station {
         Ok(Places::within(directory))
     }
 
+    /// Where what belongs to keys on their way lies: beside the identity that opens it.
+    pub(super) fn parcels(&self) -> Result<PathBuf, CliError> {
+        Ok(self.places()?.identity.with_file_name("parcels"))
+    }
+
     /// Ports and readers, or the training key.
     pub(super) fn bus(&self) -> Result<Box<dyn Bus>, CliError> {
         if self.settings.training_key {

@@ -14,12 +14,12 @@ use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::aaguid::Aaguid;
 use crate::advice::Exit;
-use crate::batch::{self, BeginError, PreparedFile, PreparedTenant, Refusal, Results, ResultsFile};
+use crate::batch::{self, BeginError, PreparedFile, PreparedTenant, Refusal, Results, ResultsFile, Submission};
 use crate::handover::parcel::{self, Recipient};
 use crate::ui::{Block, Sheet};
 
 /// Life of a challenge in minutes if the profile names none: a week.
-const LIFE: u32 = 7 * 24 * 60;
+pub(super) const LIFE: u32 = 7 * 24 * 60;
 
 /// The parts of an enrolment in two places.
 #[derive(Debug, Default, Args)]
@@ -102,10 +102,7 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
     let mut handing = station.handing(&args.handing)?;
     let order = order(station, String::new(), wishes);
     let mut ledger = journal(station)?;
-    let mut outbox = ResultsFile::begin(out.to_owned(), &prepared, &safe, &mut *ledger).map_err(|error| match error {
-        BeginError::Parcel(error) => CliError::from(error),
-        BeginError::Ledger(error) => error.into(),
-    })?;
+    let mut outbox = begun(ResultsFile::begin(out.to_owned(), &prepared, &safe, &mut *ledger))?;
     let mut tenant = PreparedTenant::new(&prepared.users);
     let done =
         with(station, &mut tenant, prepared.tenant.clone(), &mut *ledger, Some(&mut outbox), &mut *handing, |enrolment| {
@@ -140,6 +137,18 @@ fn submit(station: &Station, file: &Path) -> Result<Exit, CliError> {
     let done = with(station, &mut provider, tenant, &mut *journal(station)?, None, &mut station.screen(), |enrolment| {
         Ok(batch::submit_all(enrolment, &safe, &results)?)
     })?;
+    Ok(show_submission(station, &done))
+}
+
+pub(super) fn begun(file: Result<ResultsFile, BeginError>) -> Result<ResultsFile, CliError> {
+    file.map_err(|error| match error {
+        BeginError::Parcel(error) => CliError::from(error),
+        BeginError::Ledger(error) => error.into(),
+    })
+}
+
+/// Shows what was registered, and what was not.
+pub(super) fn show_submission(station: &Station, done: &Submission) -> Exit {
     let mut blocks = refused(&done.refused);
     let row = |(upn, method): &(String, String), when: &str| vec![upn.clone(), method.clone(), when.to_owned()];
     let now = done.registered.iter().map(|one| row(one, "now"));
@@ -153,14 +162,14 @@ fn submit(station: &Station, file: &Path) -> Result<Exit, CliError> {
     let missing = done.missing.iter().map(|(upn, until)| Deadline { upn: upn.clone(), expires: *until }).collect();
     let (registered, before) = (passkeys(&done.registered), passkeys(&done.before));
     station.face.show(&Sheet::new(&Submitted { registered, before, refused: &done.refused, missing }, blocks));
-    Ok(if done.refused.is_empty() { Exit::Done } else { Exit::Partly })
+    if done.refused.is_empty() { Exit::Done } else { Exit::Partly }
 }
 
 fn passkeys(list: &[(String, String)]) -> Vec<UserPasskey<'_>> {
     list.iter().map(|(upn, method)| UserPasskey { upn, method_id: method }).collect()
 }
 
-fn refused(list: &[Refusal]) -> Vec<Block> {
+pub(super) fn refused(list: &[Refusal]) -> Vec<Block> {
     list.iter().map(|one| Block::Line(format!("{}: {} [{}] {}", one.upn, one.message, one.code, one.next))).collect()
 }
 

@@ -18,11 +18,14 @@ mod support;
 mod hand_over;
 #[cfg(unix)]
 mod hooks;
+mod inventory;
 mod killed;
+mod killing;
 mod leaks;
 mod ledger;
 mod notices;
 mod passes;
 mod passkeys;
+mod shipping;
 mod station;
 mod two_places;

@@ -1,14 +1,11 @@
 //! SIGKILL before and after every journal row of both halves of an enrolment in two places, then the same command again. Here
 //! one station is both, with one ledger.
 
-use std::io::{BufRead as _, BufReader};
-
 use serde_json::Value;
 
-use crate::station::{Station, results};
+use crate::killing;
+use crate::station::Station;
 use crate::support::world::{ADELE, METHODS};
-
-const HALTED: &str = "halted";
 
 #[test]
 fn killed_while_keys_are_made_ready() {
@@ -52,26 +49,9 @@ fn words(station: &Station, part: &str) -> Vec<String> {
 fn run(station: &Station, part: &str, point: Option<&str>) -> (Vec<Value>, bool) {
     let words = words(station, part);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut command = station.command(&words);
-    if let Some(point) = point {
-        command.env("KEYWRIGHT_TRAINING_FAULT", point);
-    }
-    let mut child = command.spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let (mut said, mut halted) = (String::new(), false);
-    loop {
-        let begin = said.len();
-        if stdout.read_line(&mut said).unwrap() == 0 {
-            break;
-        }
-        if said[begin..].contains(HALTED) {
-            halted = true;
-            child.kill().unwrap();
-        }
-    }
-    let status = child.wait().unwrap();
-    assert!(halted || status.success(), "{point:?}: {said}");
-    (results(said.as_bytes()), halted)
+    let (told, exit) = killing::run(&mut station.command(&words), point);
+    assert!(matches!(exit, None | Some(0)), "{point:?}: {told:?}");
+    (told, exit.is_none())
 }
 
 fn making(row: u32, side: &str) -> bool {

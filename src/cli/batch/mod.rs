@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use super::CliError;
 use super::args::WishArgs;
 use super::results::BatchTaken;
+use super::shipping::{self, ActivateArgs};
 use super::station::Station;
 use crate::advice::Exit;
 use crate::ui::{Block, Event, Sheet};
@@ -41,6 +42,8 @@ pub(super) enum BatchCommand {
     Undo(UndoArgs),
     /// Write the results of a batch for other programs; never a PIN
     Export(ExportArgs),
+    /// Register the passkeys of keys that were made with --activate-later, now that their parcels have arrived
+    Activate(ActivateArgs),
 }
 
 /// `batch run`.
@@ -67,6 +70,7 @@ pub(super) struct RunArgs {
 /// Runs the command.
 pub(super) fn run(station: &Station, command: &BatchCommand) -> Result<Exit, CliError> {
     match command {
+        BatchCommand::Activate(args) => shipping::activate(station, args),
         BatchCommand::Run(args) => run_roster(station, args),
         BatchCommand::Status(selection) => standing::status(station, selection).map(|()| Exit::Done),
         BatchCommand::Resume { batch, lanes } => {

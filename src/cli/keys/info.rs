@@ -1,8 +1,8 @@
 //! `keys info`.
 
-use super::super::CliError;
 use super::super::results::KeyInfo;
 use super::super::station::Station;
+use super::super::{CliError, inventory};
 use super::opened;
 use crate::ctap::{Authenticator, Info, KeyIdentity, PinRetries};
 use crate::enroll::Desk;
@@ -18,7 +18,9 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     };
     let info = key.info();
     let rows = about_key(&key, &identity).into_iter().chain(about_pin(info, retries)).chain(about_abilities(info));
-    let rows = Block::fields(rows);
+    let holder = inventory::holder(station, &identity);
+    let whose = holder.as_ref().map(|one| format!("{} ({}, job {})", one.upn, one.state.word(), one.job));
+    let rows = Block::fields(std::iter::once(("belongs to", whose)).chain(rows));
     let result = KeyInfo {
         identity,
         path: &key.link().path,
@@ -27,6 +29,7 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
         pin_retries: retries.map(|retries| retries.left),
         can_force_pin_change: info.can_force_pin_change(),
         can_manage_credentials: info.can_manage_credentials(),
+        holder,
         info,
     };
     station.face.show(&Sheet::new(&result, vec![rows]));

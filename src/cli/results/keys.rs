@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::results;
 use crate::aaguid::Aaguid;
+use crate::batch::inventory::Holding;
 use crate::ctap::{Info, KeyIdentity, LinkKind};
 use crate::ui::Problem;
 use crate::webauthn::CredentialId;
@@ -53,6 +54,8 @@ results! {
         can_force_pin_change: bool,
         /// It can list its passkeys.
         can_manage_credentials: bool,
+        /// Whose key it is, by the ledger.
+        holder: Option<Holding>,
         /// What it says about itself.
         info: &'a Info,
     }

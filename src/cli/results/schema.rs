@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::cli::hook::HookLine;
+use crate::cli::inventory::{Comparison, Inventory};
 use crate::ui::{Event, Handed, JSON_VERSION, Problem, Spot};
 
 /// `tap issue`: what is told of the pass, and the pass itself.
@@ -57,6 +58,8 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "resume --list": JobList;
         "resume of a registration": JobDone;
         "resume --abandon": JobEnded;
+        "inventory list, inventory find": Inventory;
+        "inventory reconcile": Comparison;
         "keys list": KeyList;
         "keys info": KeyInfo<'_>;
         "keys reset": KeyReset;
