@@ -37,6 +37,10 @@ impl Ui for Plain {
         if matches!(event, Event::StepBegins { .. } | Event::StepDone { .. } | Event::KeyBack { .. }) {
             return;
         }
+        // Without a key in a port, going on is how every task of a batch gets to its end.
+        if spot.lane.is_none() && matches!(event, Event::Resuming { .. }) {
+            return;
+        }
         let words = spot.words();
         tell(&if words.is_empty() { words } else { format!("[{}] ", harmless(&words)) }, event);
     }

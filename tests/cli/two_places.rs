@@ -103,7 +103,7 @@ fn what_does_not_fit_is_said_before_anything_is_done() {
     prepare(&["age1nonsense", ADELE]).failed("parcel/recipient", 2);
     prepare(&[&recipient, "nowhere.txt"]).failed("roster/unreadable", 2);
     std::fs::write(place.path().join("empty.txt"), "# nobody\n").unwrap();
-    prepare(&[&recipient, "empty.txt"]).failed("roster/unreadable", 2);
+    prepare(&[&recipient, "empty.txt"]).failed("roster/empty", 2);
     prepare(&[&recipient, ADELE]).done();
     prepare(&[&recipient, ADELE]).failed("parcel/exists", 2);
     desk(&place, &profile, &["enroll", "--offline", "p.age", "--out", "r.age"]).failed("parcel/other-station", 2);

@@ -91,6 +91,8 @@ impl Board {
         match (tone, event) {
             (Tone::Warn, _) => lines.say(format!("{} {lane}{upn}{said}", style("!").yellow().bold().for_stderr())),
             (_, Event::TaskDone) => lines.say(format!("{} {upn}{said}", style("✓").green().for_stderr())),
+            // Without a key in a port, going on is how every task of a batch gets to its end.
+            (Tone::Note, Event::Resuming { .. }) if spot.lane.is_none() => {}
             (Tone::Note, _) => lines.say(format!("  {lane}{upn}{said}")),
             _ => {}
         }
