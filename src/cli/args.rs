@@ -290,7 +290,8 @@ pub(super) enum CredentialsCommand {
     List(PinSource),
     /// Delete a passkey from the key
     Delete {
-        /// Credential id, base64url, or its beginning.
+        /// Credential id, base64url, or its beginning; it may begin with a dash.
+        #[arg(allow_hyphen_values = true)]
         credential: String,
         /// Where the PIN comes from.
         #[command(flatten)]
@@ -298,7 +299,8 @@ pub(super) enum CredentialsCommand {
     },
     /// Change the user name that a passkey on the key shows
     Rename {
-        /// Credential id, base64url, or its beginning.
+        /// Credential id, base64url, or its beginning; it may begin with a dash.
+        #[arg(allow_hyphen_values = true)]
         credential: String,
         /// New account name, such as a user principal name.
         #[arg(long, value_name = "NAME")]
@@ -343,6 +345,20 @@ mod tests {
     #[test]
     fn the_shapes_fit_together() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_credential_id_may_begin_with_a_dash() {
+        for words in [&["delete", "-2xY_w"][..], &["delete", "--w", "--pin-stdin"], &["rename", "-vz", "--name", "adele"]] {
+            let line = CommandLine::try_parse_from(["keywright", "keys", "credentials"].iter().chain(words));
+            let Ok(CommandLine { command: Command::Keys(KeysCommand::Credentials(command)), .. }) = line else {
+                panic!("{words:?}: {line:?}")
+            };
+            let (CredentialsCommand::Delete { credential, .. } | CredentialsCommand::Rename { credential, .. }) = command else {
+                panic!("{words:?}")
+            };
+            assert_eq!(credential, words[1]);
+        }
     }
 
     #[test]

@@ -74,9 +74,9 @@ pub(super) fn run(station: &Station, command: &InventoryCommand) -> Result<Exit,
 
 /// Whose key this is. Looking for that makes no ledger, and one that cannot be read is told and stops nothing.
 pub(super) fn holder(station: &Station, key: &KeyIdentity) -> Option<Holding> {
-    let found = station.ledger_place().and_then(|place| match &place {
-        LedgerPlace::File(path) if !path.exists() => Ok(None),
-        _ => Ok(inventory::holder(&mut *station.ledger()?, key)?),
+    let found = station.ledger_place().and_then(|place| {
+        let none = matches!(&place, LedgerPlace::File(path) if !path.exists());
+        if none { Ok(None) } else { Ok(inventory::holder(&mut *station.ledger()?, key)?) }
     });
     found.unwrap_or_else(|error| {
         station.face.tell(&Event::Notice { sentence: format!("whose key this is cannot be looked up: {error}") });
