@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use keywright::batch::run::{Matching, Report, SharedLedger, Shop, Terms, run};
 use keywright::clock::{Clock, SharedClock};
-use keywright::ctap::Cancel;
+use keywright::ctap::{Bus as _, Cancel};
 use keywright::enroll::{EnrolError, HandOver, Order, Screen};
 use keywright::handover::AgeSafe;
 use keywright::identity::IdentityProvider;
@@ -277,6 +277,12 @@ impl Station {
 
     /// One run, from the first keys to the end.
     pub fn run(&self) -> Result<Report, EnrolError> {
+        let mut bus = TrainingBus::new(self.desk.clone(), IdleHands);
+        if !bus.links().unwrap().is_empty() {
+            // Whatever hands were told at the end of the run before, they have done it by now.
+            self.clock.sleep(Duration::from_secs(1));
+            bus.links().unwrap();
+        }
         if let Some(crew) = &*self.ears.crew.lock().unwrap() {
             crew.begin();
         }
@@ -299,7 +305,7 @@ impl Station {
             scans: self.scans.lock().unwrap().take().map(Mutex::new),
             terms: self.terms.lock().unwrap().clone(),
         };
-        run(&shop, Box::new(TrainingBus::new(self.desk.clone(), IdleHands)))
+        run(&shop, Box::new(bus))
     }
 
     /// Everybody among these has one passkey, and the PIN that was handed over is that of the key which holds it.
