@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::chain::{Subject, tampered};
 use super::{Batch, BatchId, Entry, Failure, Job, JobId, JobState, LedgerError, Settled, Task, TaskId, TaskState};
 
 /// Columns of a job: id, opened, orders, state.
@@ -23,6 +24,35 @@ pub(super) struct TaskColumns {
     pub(super) tries: u32,
     pub(super) job: Option<i64>,
     pub(super) leased: bool,
+}
+
+/// Every kind of row and where all of them are, as `owner` and `number`.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("job-opened", "SELECT id AS owner, 0 AS number FROM job"),
+    ("entry", "SELECT job AS owner, number FROM entry"),
+    ("outcome", "SELECT job AS owner, number FROM outcome"),
+    ("job-closed", "SELECT id AS owner, 0 AS number FROM job WHERE state <> 'open'"),
+    ("batch-opened", "SELECT id AS owner, 0 AS number FROM batch"),
+    ("batch-closed", "SELECT id AS owner, 0 AS number FROM batch WHERE closed IS NOT NULL"),
+    ("task-opened", "SELECT id AS owner, 0 AS number FROM task"),
+    ("task-settled", "SELECT task AS owner, number FROM settlement"),
+];
+
+/// The first task whose state is not that of its last settlement.
+pub(super) const UNSETTLED: &str = "SELECT id FROM task WHERE state <> coalesce(
+    (SELECT state FROM settlement WHERE task = task.id ORDER BY number DESC LIMIT 1), 'waiting') ORDER BY id LIMIT 1";
+
+/// What is wrong with a task that [`UNSETTLED`] finds.
+pub(super) fn unsettled(task: i64) -> LedgerError {
+    tampered(&format!("task {task}, its state"), "it is not that of its last settlement")
+}
+
+/// What is wrong where a kind has more or fewer rows than links: the row that no link is for, if there is one.
+pub(super) fn outside_the_chain(kind: &str, unlinked: Option<Subject>) -> LedgerError {
+    match unlinked {
+        Some(subject) => tampered(&subject, "it is not in the chain"),
+        None => tampered(&format!("rows of the kind {kind}"), "the chain counts one of them twice"),
+    }
 }
 
 pub(super) fn job_of((id, opened, orders, state): JobColumns) -> Result<Job, LedgerError> {

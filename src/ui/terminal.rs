@@ -61,6 +61,15 @@ impl Terminal {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing is under way any more, and what comes next stands by itself.
+    fn clear_for_result(&self) {
+        let mut stage = self.stage();
+        stage.clear();
+        stage.underneath = None;
+        drop(stage);
+        talk("\n");
+    }
+
     fn stage(&self) -> std::sync::MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,22 +182,14 @@ impl Ui for Terminal {
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
         let _one = self.one_at_a_time();
         let _cover = self.board.cover();
-        let mut stage = self.stage();
-        stage.clear();
-        stage.underneath = None;
-        drop(stage);
-        talk("\n");
+        self.clear_for_result();
         hand_over(summary, pin)
     }
 
     fn finish(&self, summary: &Summary) -> io::Result<()> {
         let _one = self.one_at_a_time();
         let _cover = self.board.cover();
-        let mut stage = self.stage();
-        stage.clear();
-        stage.underneath = None;
-        drop(stage);
-        talk("\n");
+        self.clear_for_result();
         finish(summary)
     }
 }

@@ -1,13 +1,9 @@
 //! SIGKILL before and after every journal row, then the same command again: exactly one passkey in the tenant and on the
 //! key, the PIN known, nothing orphaned.
 
-use std::io::{BufRead as _, BufReader};
-
+use crate::killing;
 use crate::station::{Station, results};
 use crate::support::world::{ADELE, METHODS};
-
-/// What the program says when it has come to its fault point.
-const HALTED: &str = "halted";
 
 #[test]
 fn killed_before_and_after_every_row() {
@@ -49,22 +45,8 @@ fn killed_at(used: bool, write: u32, side: &str) -> bool {
     true
 }
 
-/// Runs to the fault point and kills there; says whether the PIN was shown by then.
+/// Runs to the fault point and is killed there; says whether the PIN was shown by then.
 fn first_run(station: &Station, point: &str) -> Option<bool> {
-    let mut child = station.command(&["enroll", ADELE, "--json"]).env("KEYWRIGHT_TRAINING_FAULT", point).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    let mut halted = false;
-    loop {
-        let begin = said.len();
-        if stdout.read_line(&mut said).unwrap() == 0 {
-            break;
-        }
-        if said[begin..].contains(HALTED) {
-            halted = true;
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    halted.then(|| !results(said.as_bytes()).is_empty())
+    let (results, exit) = killing::run(&mut station.command(&["enroll", ADELE, "--json"]), Some(point));
+    exit.is_none().then_some(!results.is_empty())
 }

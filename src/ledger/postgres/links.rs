@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use postgres::{Row as Columns, Transaction};
 
 use crate::ledger::LedgerError;
-use crate::ledger::chain::{Link, Row, Subject, Verified, Walk, tampered};
+use crate::ledger::chain::{Link, Row, Subject, Verified, Walk};
 use crate::ledger::postgres::fault::Halt;
 use crate::ledger::postgres::sql::{bytes, int, many_bytes, text};
+use crate::ledger::rows::{KINDS, UNSETTLED, outside_the_chain, unsettled};
 
 /// Who adds to the chain waits for this lock: "KWLK". Numbers of jobs, batches and tasks are given out under it as well.
 const TURN: i64 = 0x4B57_4C4B;
@@ -116,26 +117,11 @@ pub(super) fn verify(transaction: &mut Transaction<'_>, noted: Option<&str>) -> 
             return Err(unlinked(transaction, kind, rows)?.into());
         }
     }
-    let unsettled = "SELECT id FROM task WHERE state <> coalesce(
-        (SELECT state FROM settlement WHERE task = task.id ORDER BY number DESC LIMIT 1), 'waiting') ORDER BY id LIMIT 1";
-    if let Some(row) = transaction.query_typed_opt(unsettled, &[])? {
-        let task: i64 = row.try_get(0)?;
-        return Err(tampered(&format!("task {task}, its state"), "it is not that of its last settlement").into());
+    if let Some(row) = transaction.query_typed_opt(UNSETTLED, &[])? {
+        return Err(unsettled(row.try_get(0)?).into());
     }
     Ok(walk.finish()?)
 }
-
-/// Every kind of row and where all of them are, as `owner` and `number`.
-const KINDS: &[(&str, &str)] = &[
-    ("job-opened", "SELECT id AS owner, 0 AS number FROM job"),
-    ("entry", "SELECT job AS owner, number FROM entry"),
-    ("outcome", "SELECT job AS owner, number FROM outcome"),
-    ("job-closed", "SELECT id AS owner, 0 AS number FROM job WHERE state <> 'open'"),
-    ("batch-opened", "SELECT id AS owner, 0 AS number FROM batch"),
-    ("batch-closed", "SELECT id AS owner, 0 AS number FROM batch WHERE closed IS NOT NULL"),
-    ("task-opened", "SELECT id AS owner, 0 AS number FROM task"),
-    ("task-settled", "SELECT task AS owner, number FROM settlement"),
-];
 
 /// The first row of a kind that no link is for.
 fn unlinked(transaction: &mut Transaction<'_>, kind: &str, rows: &str) -> Result<LedgerError, postgres::Error> {
@@ -144,13 +130,9 @@ fn unlinked(transaction: &mut Transaction<'_>, kind: &str, rows: &str) -> Result
          LEFT JOIN link ON link.kind = $1 AND link.owner = each.owner AND link.number = each.number
          WHERE link.position IS NULL ORDER BY 1, 2 LIMIT 1"
     );
-    Ok(match transaction.query_typed_opt(&query, &[text(&kind)])? {
-        Some(row) => {
-            let subject = Subject { kind: kind.into(), owner: row.try_get(0)?, number: row.try_get(1)? };
-            tampered(&subject, "it is not in the chain")
-        }
-        None => tampered(&format!("rows of the kind {kind}"), "the chain counts one of them twice"),
-    })
+    let found = transaction.query_typed_opt(&query, &[text(&kind)])?;
+    let subject = |row: Columns| Ok(Subject { kind: kind.into(), owner: row.try_get(0)?, number: row.try_get(1)? });
+    Ok(outside_the_chain(kind, found.map(subject).transpose()?))
 }
 
 /// Hands the row of a link to the walk; returns its kind.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::file::Stop;
 use crate::ledger::LedgerError;
 use crate::ledger::chain::{Link, Row, Subject, Verified, Walk, tampered};
+use crate::ledger::rows::{KINDS, UNSETTLED, outside_the_chain, unsettled};
 
 /// The end of the chain, to which links are added in one transaction.
 pub(super) struct Tail<'a> {
@@ -97,25 +98,11 @@ pub(super) fn verify(connection: &Connection, noted: Option<&str>) -> Result<Ver
             return Err(unlinked(&moment, kind, rows)?.into());
         }
     }
-    let unsettled = "SELECT id FROM task WHERE state <> coalesce(
-        (SELECT state FROM settlement WHERE task = task.id ORDER BY number DESC LIMIT 1), 'waiting') ORDER BY id LIMIT 1";
-    if let Some(task) = moment.query_row(unsettled, [], |row| row.get::<_, i64>(0)).optional()? {
-        return Err(tampered(&format!("task {task}, its state"), "it is not that of its last settlement").into());
+    if let Some(task) = moment.query_row(UNSETTLED, [], |row| row.get::<_, i64>(0)).optional()? {
+        return Err(unsettled(task).into());
     }
     Ok(walk.finish()?)
 }
-
-/// Every kind of row and where all of them are, as `owner` and `number`.
-const KINDS: &[(&str, &str)] = &[
-    ("job-opened", "SELECT id AS owner, 0 AS number FROM job"),
-    ("entry", "SELECT job AS owner, number FROM entry"),
-    ("outcome", "SELECT job AS owner, number FROM outcome"),
-    ("job-closed", "SELECT id AS owner, 0 AS number FROM job WHERE state <> 'open'"),
-    ("batch-opened", "SELECT id AS owner, 0 AS number FROM batch"),
-    ("batch-closed", "SELECT id AS owner, 0 AS number FROM batch WHERE closed IS NOT NULL"),
-    ("task-opened", "SELECT id AS owner, 0 AS number FROM task"),
-    ("task-settled", "SELECT task AS owner, number FROM settlement"),
-];
 
 /// The first row of a kind that no link is for.
 fn unlinked(moment: &Transaction<'_>, kind: &str, rows: &str) -> rusqlite::Result<LedgerError> {
@@ -130,10 +117,7 @@ fn unlinked(moment: &Transaction<'_>, kind: &str, rows: &str) -> rusqlite::Resul
             |row| Ok(Subject { kind: kind.into(), owner: row.get(0)?, number: row.get(1)? }),
         )
         .optional()?;
-    Ok(match found {
-        Some(subject) => tampered(&subject, "it is not in the chain"),
-        None => tampered(&format!("rows of the kind {kind}"), "the chain counts one of them twice"),
-    })
+    Ok(outside_the_chain(kind, found))
 }
 
 /// Hands the row of a link to the walk.

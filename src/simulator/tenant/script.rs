@@ -244,11 +244,16 @@ impl TrainingUser {
     /// One of many: `user00001` and so on, with a mailbox.
     pub fn numbered(number: u32, domain: &str) -> Self {
         let upn = format!("user{number:05}@{domain}");
+        Self::member(format!("00000000-0000-4000-8000-{number:012}"), upn, &format!("User {number}"))
+    }
+
+    /// A member with a mailbox and nothing else.
+    fn member(id: String, upn: String, display_name: &str) -> Self {
         Self {
-            id: format!("00000000-0000-4000-8000-{number:012}"),
-            upn: upn.clone(),
-            display_name: format!("User {number}"),
-            mail: Some(upn),
+            id,
+            mail: Some(upn.clone()),
+            upn,
+            display_name: display_name.to_owned(),
             language: None,
             kind: member(),
             enabled: true,
@@ -273,19 +278,8 @@ fn yes() -> bool {
 }
 
 fn training_user(number: u8, name: &str, display_name: &str) -> TrainingUser {
-    TrainingUser {
-        id: format!("87d349ed-44d7-43e1-9a83-5f2406dee5{number:02x}"),
-        upn: format!("{name}@contoso.example"),
-        display_name: display_name.to_owned(),
-        mail: Some(format!("{name}@contoso.example")),
-        language: None,
-        kind: member(),
-        enabled: true,
-        administrator: false,
-        own_account: false,
-        groups: Vec::new(),
-        passkeys: 0,
-    }
+    let id = format!("87d349ed-44d7-43e1-9a83-5f2406dee5{number:02x}");
+    TrainingUser::member(id, format!("{name}@contoso.example"), display_name)
 }
 
 impl Default for Script {
