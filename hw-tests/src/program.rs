@@ -48,7 +48,12 @@ pub struct Run {
 impl Program {
     /// What `KEYWRIGHT_BIN` names, else the debug build beside this one, with an empty home.
     pub fn new() -> Self {
-        let path = std::env::var_os("KEYWRIGHT_BIN").map_or_else(built, PathBuf::from);
+        Self::at(std::env::var_os("KEYWRIGHT_BIN").map_or_else(built, PathBuf::from))
+    }
+
+    /// This build, with an empty home.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
         assert!(path.is_file(), "build keywright first, or name it in KEYWRIGHT_BIN: {} is not there", path.display());
         Self {
             path,

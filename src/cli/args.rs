@@ -1,15 +1,13 @@
-//! The command line as it is typed: shapes and help, no decisions.
+//! The commands as they are typed: shapes and help, no decisions.
 
 #[cfg(feature = "simulator")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
-
-use super::tenant_fields::TenantFields;
 
 use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
@@ -21,90 +19,9 @@ use super::policy::PolicyCommand;
 use super::tap::TapCommand;
 use super::two_places::PlacesArgs;
 
-/// Provisions FIDO2 security keys for Microsoft Entra ID on behalf of their users.
-#[derive(Debug, Parser)]
-#[command(name = "keywright", version, max_term_width = 110, propagate_version = false, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 needs a person, 4 refused by policy, 5 key problem,\n\
-                        6 tenant or network problem, 7 partly done, 130 interrupted and resumable.")]
-pub(super) struct CommandLine {
-    /// What to do.
-    #[command(subcommand)]
-    pub(super) command: Command,
-    /// Options of every command.
-    #[command(flatten)]
-    pub(super) common: Common,
-    /// The tenant, field by field.
-    #[command(flatten)]
-    pub(super) tenant: TenantFields,
-}
-
-/// Options of every command.
-#[derive(Debug, Args)]
-pub(super) struct Common {
-    /// Profile of the tenant: a name in the configuration directory, or a TOML file
-    #[arg(long, value_name = "NAME|FILE", env = "KEYWRIGHT_PROFILE", global = true, hide_env_values = true)]
-    pub(super) profile: Option<String>,
-    /// Rehearse on the training key, against the training tenant, or both (the default)
-    #[arg(
-        long,
-        value_name = "PART",
-        env = "KEYWRIGHT_SIMULATE", hide_env_values = true,
-        global = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "all"
-    )]
-    pub(super) simulate: Option<Part>,
-    /// Which key: its serial number, AAGUID, path, port or reader (a part will do), or `touch`
-    #[arg(long, value_name = "SELECTOR", env = "KEYWRIGHT_KEY", hide_env_values = true, global = true)]
-    pub(super) key: Option<String>,
-    /// The ledger: a file, or a database of many stations (postgres://USER@HOST/DATABASE)
-    #[arg(long, value_name = "PLACE", env = "KEYWRIGHT_LEDGER", hide_env_values = true, global = true)]
-    pub(super) ledger: Option<PathBuf>,
-    /// Write one JSON object a line to standard output, and ask nothing
-    #[arg(long, env = "KEYWRIGHT_JSON", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
-    pub(super) json: bool,
-    /// Ask nothing: what would be asked ends the command with exit code 3, and the error names the question
-    #[arg(long, env = "KEYWRIGHT_NON_INTERACTIVE", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
-    pub(super) non_interactive: bool,
-    /// A program that is run after each step, with what happened as one line of JSON on its standard input
-    #[arg(long, value_name = "PROGRAM", env = "KEYWRIGHT_HOOK", hide_env_values = true, global = true)]
-    pub(super) hook: Option<PathBuf>,
-    /// Agree to what would be asked, such as the wiping of a used key
-    #[arg(short, long, env = "KEYWRIGHT_YES", hide_env_values = true, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
-    pub(super) yes: bool,
-    /// Say more: -v for the tenant's own words, -vv for diagnosis, -vvv for every exchange; never a secret
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(super) verbose: u8,
-    /// Use colours
-    #[arg(long, value_name = "WHEN", env = "KEYWRIGHT_COLOR", hide_env_values = true, global = true, default_value = "auto")]
-    pub(super) color: Color,
-}
-
-/// What is rehearsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
-    /// The training key.
-    Key,
-    /// The training tenant.
-    Tenant,
-    /// Both.
-    All,
-}
-
-/// When colours are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// The commands.
+/// The commands. Each is described in full only when it is the one that was named.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Provision a key for a user: wipe, temporary PIN, passkey, forced PIN change, registration
     Enroll(EnrollArgs),
@@ -242,12 +159,13 @@ pub(super) struct ResumeArgs {
 
 /// `keys`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum KeysCommand {
     /// List the keys that are there
     List {
-        /// Ask no key: list only what the system knows of each, without AAGUID, PIN and the key's own serial number
+        /// Ask each key as well: its AAGUID, its own serial number, and whether it has a PIN
         #[arg(long)]
-        passive: bool,
+        ask: bool,
     },
     /// Show everything that a key says about itself
     Info,
@@ -263,6 +181,7 @@ pub(super) enum KeysCommand {
 
 /// `keys pin`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum PinCommand {
     /// Set the PIN of a key that has none
     Set(PinSource),
@@ -285,6 +204,7 @@ pub(super) struct PinSource {
 
 /// `keys credentials`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum CredentialsCommand {
     /// List the passkeys on the key
     List(PinSource),
@@ -317,6 +237,7 @@ pub(super) enum CredentialsCommand {
 /// `simulator`.
 #[cfg(feature = "simulator")]
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum SimulatorCommand {
     /// Serve the training tenant; prints a profile that `--profile` takes, then serves until Ctrl-C
     Tenant {
@@ -327,72 +248,4 @@ pub(super) enum SimulatorCommand {
         #[arg(long, value_name = "FILE")]
         script: Option<PathBuf>,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    fn every_argument(command: &clap::Command, act: &mut dyn FnMut(&clap::Arg)) {
-        command.get_arguments().for_each(&mut *act);
-        for below in command.get_subcommands() {
-            every_argument(below, act);
-        }
-    }
-
-    #[test]
-    fn the_shapes_fit_together() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn a_credential_id_may_begin_with_a_dash() {
-        for words in [&["delete", "-2xY_w"][..], &["delete", "--w", "--pin-stdin"], &["rename", "-vz", "--name", "adele"]] {
-            let line = CommandLine::try_parse_from(["keywright", "keys", "credentials"].iter().chain(words));
-            let Ok(CommandLine { command: Command::Keys(KeysCommand::Credentials(command)), .. }) = line else {
-                panic!("{words:?}: {line:?}")
-            };
-            let (CredentialsCommand::Delete { credential, .. } | CredentialsCommand::Rename { credential, .. }) = command else {
-                panic!("{words:?}")
-            };
-            assert_eq!(credential, words[1]);
-        }
-    }
-
-    #[test]
-    fn every_variable_is_documented() {
-        let page = include_str!("../../docs/command-line.md");
-        every_argument(&CommandLine::command(), &mut |argument| {
-            if let (Some(variable), Some(flag)) = (argument.get_env(), argument.get_long()) {
-                let line = page.lines().find(|line| line.contains(&format!("`{}`", variable.display())));
-                assert!(line.is_some_and(|line| line.contains(&format!("`--{flag}`"))), "{flag} {}", variable.display());
-            }
-        });
-    }
-
-    #[test]
-    fn every_flag_of_an_enrolment_is_documented() {
-        let page = include_str!("../../docs/command-line.md");
-        let line = CommandLine::command();
-        let enroll = line.find_subcommand("enroll").unwrap();
-        for flag in enroll.get_arguments().filter_map(clap::Arg::get_long) {
-            assert!(page.contains(&format!("`--{flag}`")), "{flag}");
-        }
-    }
-
-    #[test]
-    fn no_flag_takes_a_secret() {
-        every_argument(&CommandLine::command(), &mut |argument| {
-            let flag = argument.get_long().unwrap_or_default();
-            let takes_value = argument.get_action().takes_values();
-            let allowed = ["pin-length", "pin-alphabet", "pins-in-clear", "client-secret-file", "certificate-password-file"]
-                .contains(&flag);
-            assert!(
-                allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret") || flag.contains("password")),
-                "{flag}"
-            );
-        });
-    }
 }

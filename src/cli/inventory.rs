@@ -13,6 +13,7 @@ use crate::ui::{Block, Event, Sheet};
 
 /// `inventory`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum InventoryCommand {
     /// List the keys that the ledger gave out
     List {

@@ -9,6 +9,7 @@ use crate::ui::{Block, Sheet};
 
 /// `ledger`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum LedgerCommand {
     /// Check that no row of the ledger was changed, removed or slipped in, and print the head of its chain
     Verify {

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::CliError;
-use super::args::CommandLine;
+use super::command_line::CommandLine;
 use super::results::{Completion, ManPage, ManPages};
 use crate::ui::{Block, Face, Sheet};
 
 /// Prints a completion script.
 pub(super) fn completions(face: &dyn Face, shell: Shell) {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut CommandLine::command(), "keywright", &mut script);
+    clap_complete::generate(shell, &mut CommandLine::shape(), "keywright", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let result = Completion { shell: shell.to_string(), script: &script };
     face.show(&Sheet::new(&result, vec![Block::Raw(script.clone())]));
@@ -22,7 +21,7 @@ pub(super) fn completions(face: &dyn Face, shell: Shell) {
 
 /// Prints the man page, or writes the pages of all commands into a directory.
 pub(super) fn man(face: &dyn Face, directory: Option<&Path>) -> Result<(), CliError> {
-    let mut command = CommandLine::command();
+    let mut command = CommandLine::shape();
     let Some(directory) = directory else {
         let mut page = Vec::new();
         Man::new(command).render(&mut page).map_err(|error| CliError::file(Path::new("keywright.1"), &error))?;

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod browser;
+mod command_line;
 mod doctor;
 mod enrolling;
 mod error;
@@ -41,23 +42,22 @@ mod whoami;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::Parser as _;
-
 use crate::advice::{Advised as _, Exit};
 use crate::ctap::Cancel;
 
 pub use error::{ALL, CliError};
 
+use args::Command;
 #[cfg(feature = "simulator")]
 use args::SimulatorCommand;
-use args::{Command, CommandLine};
+use command_line::CommandLine;
 use settings::{Settings, Voice};
 use station::Station;
 
 /// Runs the program with these arguments, the first of which is its own name. `cancel` is what Ctrl-C requests.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let line = match CommandLine::try_parse_from(&arguments) {
+    let line = match CommandLine::read(&arguments) {
         Ok(line) => line,
         Err(error) => return voice::not_understood(&error, &arguments),
     };

@@ -16,6 +16,7 @@ use crate::ui::{Block, Sheet};
 
 /// `policy`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum PolicyCommand {
     /// Show the passkey policy: who may have passkeys, under which rules, and what that comes to
     Show,

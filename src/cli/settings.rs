@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{Color, CommandLine, Part, PinAlphabet, ResetWhen, WishArgs};
+use super::args::{PinAlphabet, ResetWhen, WishArgs};
+use super::command_line::{Color, CommandLine, Part};
 use super::hand_over::HandOverArgs;
 use super::profile_file::ProfileFile;
 use super::{CliError, ledger_address, places};

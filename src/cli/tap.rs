@@ -12,6 +12,7 @@ use crate::ui::{Block, Event, Question, Revealed, Sheet};
 
 /// `tap`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum TapCommand {
     /// Issue a pass and show it once; an earlier pass of the user is gone then
     Issue(IssueArgs),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ErrorKind};
 
 use super::CliError;
-use super::args::Color;
+use super::command_line::Color;
 use super::error::NOT_UNDERSTOOD;
 use super::hook::{Hooked, Program};
 use super::settings::{Settings, Voice};

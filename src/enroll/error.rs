@@ -188,7 +188,7 @@ impl EnrolError {
 
 advice! {
     NO_KEY: "key/none", Key, "No FIDO2 key is there.", "Put a key into the port or on the reader and run the command again.";
-    NO_SUCH_KEY: "key/no-such-key", Key, "None of the keys that are there is the one that --key names.", "Look at `keywright keys list` for serial numbers, paths, ports and AAGUIDs, or put the key in.";
+    NO_SUCH_KEY: "key/no-such-key", Key, "None of the keys that are there is the one that --key names.", "Look at `keywright keys list --ask` for serial numbers, paths, ports and AAGUIDs, or put the key in.";
     SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key; `--key touch` takes the one that is touched.";
     POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
     REFUSED_BY_POLICY: "policy/refused-passkey", Policy, "The tenant refused the passkey, and its rules say why; the passkey was removed from the key.", "Do what the check names, then run the same command again.";

@@ -80,7 +80,7 @@ fn a_pin_on_the_command_line_is_refused_and_not_repeated() {
 #[test]
 fn keys_are_listed_and_shown() {
     let place = Place::new();
-    let list = place.run(&["--simulate", "keys", "list", "--json"]).done().last();
+    let list = place.run(&["--simulate", "keys", "list", "--ask", "--json"]).done().last();
     let key = &list["result"]["keys"][0];
     assert_eq!((&key["link"], &key["pinSet"], &key["serial"]), (&"usb".into(), &false.into(), &"20260001".into()), "{list}");
     let info = place.run(&["--simulate", "keys", "info"]).done();
@@ -111,7 +111,7 @@ fn one_of_two_keys_is_named_or_touched() {
         command.env("KEYWRIGHT_TRAINING_KEYS", "2").env("KEYWRIGHT_TRAINING_TOUCH", "200").env("KEYWRIGHT_TRAINING_PACE", "50");
         Run::of(&command.output().unwrap())
     };
-    let list = run(&["keys", "list"]).done().last();
+    let list = run(&["keys", "list", "--ask"]).done().last();
     let keys = list["result"]["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 2, "{list}");
     for arguments in
@@ -130,7 +130,7 @@ fn one_of_two_keys_is_named_or_touched() {
     assert_eq!(touched.last()["result"]["identity"]["serial"], "20260001");
     let enrolled = run(&["--key", "20260002", "enroll", "adele@contoso.example"]).done().last();
     assert_eq!(enrolled["result"]["serial"], "20260002");
-    let states: Vec<_> = run(&["keys", "list"]).done().last()["result"]["keys"]
+    let states: Vec<_> = run(&["keys", "list", "--ask"]).done().last()["result"]["keys"]
         .as_array()
         .unwrap()
         .iter()

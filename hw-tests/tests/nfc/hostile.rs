@@ -217,7 +217,7 @@ fn answers_to_reset_that_make_no_sense() {
         let mut seen = false;
         while !seen && Instant::now() < end {
             let begin = Instant::now();
-            let run = program.run(&["keys", "list"], |_| {});
+            let run = program.run(&["keys", "list", "--ask"], |_| {});
             seen = run.result()["keys"] != json!([]);
             assert!(begin.elapsed() < LIMIT, "{name}: {run:?}");
         }

@@ -90,7 +90,7 @@ fn keys_are_listed_and_described() {
 
     let mut card = Card::new(0, Model::STANDARD, 4711);
     card.put();
-    let listed = program.run(&["keys", "list"], quiet);
+    let listed = program.run(&["keys", "list", "--ask"], quiet);
     let [key] = listed.result()["keys"].as_array().unwrap().as_slice() else { panic!("not one key: {listed:?}") };
     assert_eq!((&key["serial"], &key["pinSet"], &key["problem"]), (&json!("4711"), &json!(false), &Value::Null), "{key}");
     assert_eq!(key["aaguid"], Client::new().call("inspect", &json!({}))["aaguid"]);

@@ -60,7 +60,7 @@ fn without_a_rule_the_reason_is_told() {
     key.plug();
     settle();
     let program = Program::new().as_ordinary_user();
-    let run = program.run(&["keys", "list"], |_| {});
+    let run = program.run(&["keys", "list", "--ask"], |_| {});
     assert_eq!(run.result()["keys"][0]["problem"]["code"], json!("key/access-denied"), "{run:?}");
     let run = program.run(&["doctor"], |_| {});
     let node = key.node().display().to_string();

@@ -23,6 +23,7 @@ use working::LaneArgs;
 
 /// `batch`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum BatchCommand {
     /// Make keys for everybody of a roster, as many at once as there are ports and readers
     Run(RunArgs),

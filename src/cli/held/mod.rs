@@ -20,6 +20,7 @@ use crate::ui::{Block, Sheet};
 
 /// `pins`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum PinsCommand {
     /// Print the recipient of this station: what others seal files for it with
     Recipient,

@@ -7,15 +7,19 @@ use crate::ctap::{CtapError, Link, LinkKind};
 use crate::enroll::Desk;
 use crate::ui::{Block, Problem, Sheet};
 
-/// Lists every key; one that cannot be read is listed with the reason. A passive list opens none, so that it needs no permission
-/// and disturbs no other program.
-pub(super) fn run(station: &Station, desk: &mut Desk<'_>, passive: bool) -> Result<(), CliError> {
+/// Lists every key. Only on request is any opened, so that a list needs no permission, waits for no key, and disturbs no program
+/// that is using one; a key that was asked and cannot be read is listed with the reason.
+pub(super) fn run(station: &Station, desk: &mut Desk<'_>, ask: bool) -> Result<(), CliError> {
     let links = desk.bus.links()?;
-    let rows: Vec<KeyRow> = links.iter().map(|link| if passive { known(link) } else { asked(desk, link) }).collect();
+    let rows: Vec<KeyRow> = links.iter().map(|link| if ask { asked(desk, link) } else { known(link) }).collect();
     let block = if rows.is_empty() {
         Block::Line("No security key is there; `keywright doctor` says what keeps one from being seen.".into())
     } else {
-        Block::Table { head: vec!["LINK", "PRODUCT", "SERIAL", "AAGUID", "PIN", "PATH"], rows: rows.iter().map(cells).collect() }
+        let mut head = vec!["LINK", "PRODUCT", "SERIAL", "PORT", "PATH"];
+        if ask {
+            head.extend(["AAGUID", "PIN"]);
+        }
+        Block::Table { head, rows: rows.iter().map(|row| cells(row, ask)).collect() }
     };
     station.face.show(&Sheet::new(&KeyList { keys: rows }, vec![block]));
     Ok(())
@@ -54,13 +58,18 @@ fn read(desk: &mut Desk<'_>, link: &Link, row: &mut KeyRow) -> Result<(), CtapEr
     Ok(())
 }
 
-fn cells(row: &KeyRow) -> Vec<String> {
+fn cells(row: &KeyRow, asked: bool) -> Vec<String> {
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     let link = match row.link {
         LinkKind::Usb => "usb",
         LinkKind::Nfc => "nfc",
         LinkKind::SmartCard => "smart-card",
     };
+    let mut cells =
+        vec![link.into(), cell(row.product.clone()), cell(row.serial.clone()), cell(row.port.clone()), row.path.clone()];
+    if !asked {
+        return cells;
+    }
     let pin = match (&row.problem, row.pin_set) {
         (Some(problem), _) => problem.code,
         (None, Some(true)) => "set",
@@ -68,6 +77,6 @@ fn cells(row: &KeyRow) -> Vec<String> {
         (None, None) if row.aaguid.is_none() => "-",
         (None, None) => "none",
     };
-    let aaguid = row.aaguid.map(|aaguid| aaguid.to_string());
-    vec![link.into(), cell(row.product.clone()), cell(row.serial.clone()), cell(aaguid), pin.into(), row.path.clone()]
+    cells.extend([cell(row.aaguid.map(|aaguid| aaguid.to_string())), pin.into()]);
+    cells
 }

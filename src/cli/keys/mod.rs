@@ -17,7 +17,7 @@ pub(super) fn run(station: &Station, command: &KeysCommand) -> Result<(), CliErr
     let mut bus = station.bus()?;
     let mut desk = station.desk(bus.as_mut());
     match command {
-        KeysCommand::List { passive } => list::run(station, &mut desk, *passive),
+        KeysCommand::List { ask } => list::run(station, &mut desk, *ask),
         KeysCommand::Info => info::run(station, &mut desk),
         KeysCommand::Reset => reset::run(station, &mut desk),
         KeysCommand::Pin(command) => pin::run(station, &mut desk, command),

@@ -15,6 +15,7 @@ use crate::identity::Method;
 
 /// `passkeys`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum PasskeysCommand {
     /// List a user's passkeys
     List(ListArgs),

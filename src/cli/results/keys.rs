@@ -26,15 +26,15 @@ results! {
         product: Option<String>,
         /// Physical port or reader.
         port: Option<String>,
-        /// Serial number.
+        /// Serial number: of the USB descriptor, or the key's own if it was asked (`--ask`).
         serial: Option<String>,
-        /// Model.
+        /// Model, if it was asked.
         aaguid: Option<Aaguid>,
-        /// Versions of CTAP.
+        /// Versions of CTAP, if it was asked.
         versions: Vec<String>,
-        /// Whether it has a PIN; `null` if it cannot have one.
+        /// Whether it has a PIN; `null` if it cannot have one, or was not asked.
         pin_set: Option<bool>,
-        /// Why it could not be read.
+        /// Why it could not be asked.
         problem: Option<Problem>,
     }
 
