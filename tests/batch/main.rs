@@ -17,6 +17,7 @@ mod support;
 
 mod away;
 mod box_of_keys;
+mod empty_box;
 mod matching;
 mod occupancy;
 mod refused;

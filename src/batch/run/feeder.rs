@@ -36,10 +36,10 @@ pub(super) fn feed(floor: &Floor<'_>, live: &mut dyn IdentityProvider) {
             None => floor.pause(),
             Some(Next::Refresh(offered)) => {
                 let Offered { task, unsuited, .. } = *offered;
-                offer(floor, live, &task, unsuited);
+                offer(floor, live, &task, Some(unsuited));
             }
             Some(Next::Lease) => match lease(floor) {
-                Ok(Some(task)) => offer(floor, live, &task, 0),
+                Ok(Some(task)) => offer(floor, live, &task, None),
                 Ok(None) => drop_fetching(floor),
                 Err(error) => {
                     drop_fetching(floor);
@@ -115,8 +115,9 @@ pub(super) fn take_up(floor: &Floor<'_>, tasks: &[Task]) -> Result<(), LedgerErr
     Ok(())
 }
 
-/// Makes an offer of a task, or sends what was begun of it where it goes on.
-fn offer(floor: &Floor<'_>, live: &mut dyn IdentityProvider, task: &Task, unsuited: u8) {
+/// Makes an offer of a task, or sends what was begun of it where it goes on. `again`: it was offered before, to so many keys that
+/// did not suit it.
+fn offer(floor: &Floor<'_>, live: &mut dyn IdentityProvider, task: &Task, again: Option<u8>) {
     match goes_on(floor, task) {
         Ok(true) => return drop_fetching(floor),
         Ok(false) => {}
@@ -134,8 +135,11 @@ fn offer(floor: &Floor<'_>, live: &mut dyn IdentityProvider, task: &Task, unsuit
             // In the order of the rows, whichever thread was first.
             let place = state.offers.iter().position(|other| other.task.order.row > task.order.row);
             let place = place.unwrap_or(state.offers.len());
-            state.offers.insert(place, Offered { unsuited, ..offered });
-            state.last = floor.shop.clock.monotonic();
+            state.offers.insert(place, Offered { unsuited: again.unwrap_or(0), ..offered });
+            // What has grown old is fetched anew whether anybody is there or not.
+            if again.is_none() {
+                state.last = floor.shop.clock.monotonic();
+            }
         }
         Err(error) => {
             floor.lock().rows.remove(&row);
