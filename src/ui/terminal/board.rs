@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use console::style;
@@ -126,8 +127,10 @@ impl Lines {
     fn lane(&mut self, lane: &str, said: &str, act: bool, warned: bool) {
         if !self.lanes.contains_key(lane) {
             let (screen, bar) = (self.screen(), ProgressBar::new_spinner());
-            let bar = match &self.totals {
-                Some(totals) => screen.insert_before(totals, bar),
+            // In the order of the ports, whichever spoke first.
+            let after = self.lanes.range::<str, _>((Bound::Excluded(lane), Bound::Unbounded)).next().map(|(_, bar)| bar);
+            let bar = match after.or(self.totals.as_ref()) {
+                Some(below) => screen.insert_before(below, bar),
                 None => screen.add(bar),
             };
             bar.set_prefix(harmless(lane));
