@@ -52,8 +52,10 @@ pub(super) fn journal(open: OpenLedger, face: &Arc<dyn Face>) -> Result<OpenLedg
     let (face, writes) = (Arc::clone(face), Arc::new(AtomicU32::new(0)));
     Ok(Arc::new(move || {
         let face = Arc::clone(&face);
-        let halt = move || loop {
-            face.tell(&Event::Notice { sentence: "halted at the fault point, until somebody ends the program".into() });
+        let halt = move |write: &str| loop {
+            face.tell(&Event::Notice {
+                sentence: format!("halted at the fault point ({write}), until somebody ends the program"),
+            });
             std::thread::park();
         };
         let faulty = FaultyLedger::new(open()?, point, Box::new(halt)).counting_with(Arc::clone(&writes));

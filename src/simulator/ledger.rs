@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde::Serialize;
+
 use crate::ledger::{
     Batch, BatchId, Batches, Entry, Intent, Job, JobId, JobState, Ledger, LedgerError, NewBatch, NewJob, NewTask, Outcome,
     Settled, Task, TaskId, Ticket, Verified, Wanted,
@@ -47,11 +49,14 @@ impl FromStr for FaultPoint {
     }
 }
 
+/// Called where the process has to stop, with a name of the write: what is written, and of which step.
+pub type Halt = Box<dyn FnMut(&str) + Send>;
+
 /// A ledger with one fault. Every durable write counts: of jobs, of batches, and leases.
 pub struct FaultyLedger {
     inner: Box<dyn Batches + Send>,
     point: FaultPoint,
-    halt: Box<dyn FnMut() + Send>,
+    halt: Halt,
     writes: Arc<AtomicU32>,
 }
 
@@ -63,7 +68,7 @@ impl fmt::Debug for FaultyLedger {
 
 impl FaultyLedger {
     /// `halt` is called where the process has to stop; it should not return.
-    pub fn new(inner: Box<dyn Batches + Send>, point: FaultPoint, halt: Box<dyn FnMut() + Send>) -> Self {
+    pub fn new(inner: Box<dyn Batches + Send>, point: FaultPoint, halt: Halt) -> Self {
         Self { inner, point, halt, writes: Arc::default() }
     }
 
@@ -78,25 +83,46 @@ impl FaultyLedger {
         self.writes.load(Ordering::SeqCst)
     }
 
-    fn write<T>(&mut self, act: impl FnOnce(&mut dyn Batches) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    fn write<T>(
+        &mut self,
+        name: impl FnOnce(&mut dyn Batches) -> String,
+        act: impl FnOnce(&mut dyn Batches) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
         let number = self.writes.fetch_add(1, Ordering::SeqCst).saturating_add(1);
-        let here = number == self.point.write;
+        if number != self.point.write {
+            return act(&mut *self.inner);
+        }
+        let name = name(&mut *self.inner);
         match self.point.fault {
-            LedgerFault::Full if here => return Err(LedgerError::Full("the training ledger".into())),
-            LedgerFault::HaltBefore if here => (self.halt)(),
-            _ => {}
+            LedgerFault::Full => return Err(LedgerError::Full("the training ledger".into())),
+            LedgerFault::HaltBefore => (self.halt)(&name),
+            LedgerFault::HaltAfter => {}
         }
         let done = act(&mut *self.inner);
-        if here && self.point.fault == LedgerFault::HaltAfter {
-            (self.halt)();
+        if self.point.fault == LedgerFault::HaltAfter {
+            (self.halt)(&name);
         }
         done
     }
 }
 
+/// What a value calls itself, or what it says of itself in the named member.
+fn named(value: &impl Serialize, member: &str) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    let name = value.get(member).unwrap_or(&value);
+    name.as_str().unwrap_or("?").to_owned()
+}
+
+/// The step of an entry.
+fn step_of(ledger: &mut dyn Batches, job: JobId, number: i64) -> String {
+    let entries = ledger.entries(job).unwrap_or_default();
+    let entry = entries.iter().find(|entry| entry.number == number);
+    entry.map_or_else(String::new, |entry| named(&entry.intent, "step"))
+}
+
 impl Ledger for FaultyLedger {
     fn open_job(&mut self, order: &NewJob) -> Result<JobId, LedgerError> {
-        self.write(|inner| inner.open_job(order))
+        self.write(|_| "open-job".into(), |inner| inner.open_job(order))
     }
 
     fn release(&mut self, job: JobId) -> Result<(), LedgerError> {
@@ -128,11 +154,13 @@ impl Ledger for FaultyLedger {
     }
 
     fn before(&mut self, job: JobId, intent: &Intent, pin: Option<&SealedPin>) -> Result<Ticket, LedgerError> {
-        self.write(|inner| inner.before(job, intent, pin))
+        self.write(|_| format!("intent {}", named(intent, "step")), |inner| inner.before(job, intent, pin))
     }
 
     fn after(&mut self, ticket: Ticket, outcome: &Outcome) -> Result<(), LedgerError> {
-        self.write(|inner| inner.after(ticket, outcome))
+        let (job, number) = (ticket.job, ticket.number);
+        let name = move |inner: &mut dyn Batches| format!("outcome {}", step_of(inner, job, number));
+        self.write(name, |inner| inner.after(ticket, outcome))
     }
 
     fn entries(&mut self, job: JobId) -> Result<Vec<Entry>, LedgerError> {
@@ -144,13 +172,13 @@ impl Ledger for FaultyLedger {
     }
 
     fn close(&mut self, job: JobId, state: JobState) -> Result<(), LedgerError> {
-        self.write(|inner| inner.close(job, state))
+        self.write(|_| format!("close-job {}", named(&state, "")), |inner| inner.close(job, state))
     }
 }
 
 impl Batches for FaultyLedger {
     fn open_batch(&mut self, order: &NewBatch, tasks: &[NewTask]) -> Result<BatchId, LedgerError> {
-        self.write(|inner| inner.open_batch(order, tasks))
+        self.write(|_| "open-batch".into(), |inner| inner.open_batch(order, tasks))
     }
 
     fn batches(&mut self) -> Result<Vec<Batch>, LedgerError> {
@@ -166,18 +194,24 @@ impl Batches for FaultyLedger {
     }
 
     fn lease(&mut self, batch: BatchId, wanted: &Wanted) -> Result<Option<Task>, LedgerError> {
-        self.write(|inner| inner.lease(batch, wanted))
+        self.write(|_| "lease".into(), |inner| inner.lease(batch, wanted))
     }
 
     fn settle(&mut self, task: TaskId, settled: &Settled) -> Result<(), LedgerError> {
-        self.write(|inner| inner.settle(task, settled))
+        let name = match settled {
+            Settled::Done => "settle done",
+            Settled::Failed(_) => "settle failed",
+            Settled::Waiting => "settle waiting",
+            Settled::Cancelled => "settle cancelled",
+        };
+        self.write(|_| name.into(), |inner| inner.settle(task, settled))
     }
 
     fn retry(&mut self, task: TaskId) -> Result<(), LedgerError> {
-        self.write(|inner| inner.retry(task))
+        self.write(|_| "retry".into(), |inner| inner.retry(task))
     }
 
     fn close_batch(&mut self, batch: BatchId) -> Result<(), LedgerError> {
-        self.write(|inner| inner.close_batch(batch))
+        self.write(|_| "close-batch".into(), |inner| inner.close_batch(batch))
     }
 }

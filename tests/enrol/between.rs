@@ -141,7 +141,7 @@ fn a_pin_that_stays_valid_needs_consent_in_every_run() {
             let world = World::new(&Model::STANDARD);
             let plain = order();
             world.key.fault(KeyFault::first(CONFIG, Mishap::Status(0x01)));
-            let halt = Box::new(|| std::panic::resume_unwind(Box::new("dead")));
+            let halt = Box::new(|_: &str| std::panic::resume_unwind(Box::new("dead")));
             let mut ledger =
                 keywright::simulator::ledger::FaultyLedger::new(Box::new(world.ledger()), FaultPoint { write, fault }, halt);
             let first = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

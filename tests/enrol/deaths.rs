@@ -37,7 +37,7 @@ pub(crate) fn sure() -> Arc<ScriptedFace> {
 /// One run with a fault of the ledger; `None` if it never came to that write.
 pub(crate) fn run_to(world: &World, face: &Arc<ScriptedFace>, point: FaultPoint) -> Option<Ended> {
     // Without the panic hook: a death is no failure of the test.
-    let halt = Box::new(|| resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
     let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
     let outcome = catch_unwind(AssertUnwindSafe(|| world.enroll_with(face, &agreed(), helpful, &mut ledger)));
     let reached = ledger.writes() >= point.write;

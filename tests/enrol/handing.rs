@@ -98,7 +98,7 @@ fn broken_off_at_every_row_of_the_hand_over() {
 fn broken_off(way: Way, point: FaultPoint) {
     let name = format!("{way:?}, {point:?}");
     let (world, face) = (World::new(&Model::STANDARD), Arc::new(ScriptedFace::default()));
-    let halt = Box::new(|| resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
     let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
     let first = catch_unwind(AssertUnwindSafe(|| run(&world, way, &face, &mut ledger)));
     assert!(first.is_err() || first.is_ok_and(|ended| ended.is_err()), "{name}: broken off");
@@ -161,7 +161,7 @@ fn another_station_recovers_a_job_that_was_sealed_for_it() {
         let (first, second) = (station("one.age"), station("two.age"));
         let first = if named { first.shared_with(&[second.recipient()]).unwrap() } else { first };
         let face = Arc::new(ScriptedFace::default());
-        let halt = Box::new(|| resume_unwind(Box::new("dead")));
+        let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
         let point = FaultPoint { write: 8, fault: LedgerFault::HaltAfter };
         let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
         let died = catch_unwind(AssertUnwindSafe(|| {

@@ -32,7 +32,7 @@ fn fails_at(used: bool, write: u32) -> bool {
     let order = Order { erase_agreed: true, ..order() };
     let face = Arc::new(ScriptedFace::default());
     let point = FaultPoint { write, fault: LedgerFault::Full };
-    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, Box::new(|| {}));
+    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, Box::new(|_: &str| {}));
     let first = world.enroll_with(&face, &order, helpful, &mut ledger);
     drop(ledger);
     let Err(error) = first else { return false };

@@ -63,7 +63,7 @@ fn a_message_that_holds_the_pin_is_not_sent() {
     let world = World::new(&Model::STANDARD);
     let face = Arc::new(ScriptedFace::default());
     let shown_not_recorded = FaultPoint { write: 11, fault: LedgerFault::Full };
-    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), shown_not_recorded, Box::new(|| {}));
+    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), shown_not_recorded, Box::new(|_: &str| {}));
     assert!(world.enroll_with(&face, &order(), helpful, &mut ledger).is_err());
     drop(ledger);
     let pin = face.pin();
@@ -114,7 +114,7 @@ fn no_second_message_wherever_the_first_run_died() {
         for fault in [LedgerFault::Full, LedgerFault::HaltBefore, LedgerFault::HaltAfter] {
             let name = format!("{fault:?} at write {write}");
             let world = World::new(&Model::STANDARD);
-            let halt = Box::new(|| resume_unwind(Box::new("dead")));
+            let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
             let mut ledger = FaultyLedger::new(Box::new(world.ledger()), FaultPoint { write, fault }, halt);
             let face = Arc::new(ScriptedFace::default());
             let first = catch_unwind(AssertUnwindSafe(|| world.enroll_with(&face, &with_notice(), helpful, &mut ledger)));

@@ -107,7 +107,7 @@ fn broken_off_at_every_write() {
 fn broken_at(point: FaultPoint) -> bool {
     let (world, old) = lost();
     let first = sure();
-    let halt = Box::new(|| resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
     let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
     let run = || world.enroll_with(&first, &replacing(&old), helpful, &mut ledger).is_ok();
     let done = catch_unwind(AssertUnwindSafe(run)).unwrap_or(false);
@@ -156,7 +156,7 @@ fn whoever_confirms_a_hand_over_removes_the_older_passkey_too() {
     let reader = AgeSafe::open_or_create(&world.dir.path().join("reader.age")).unwrap().recipient().to_string();
     let mut sealing = Sealed::new(SealTo::read_all([reader.as_str()]).unwrap(), &world.dir.path().join("out")).unwrap();
     let point = FaultPoint { write: 12, fault: LedgerFault::HaltBefore };
-    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, Box::new(|| resume_unwind(Box::new("dead"))));
+    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, Box::new(|_: &str| resume_unwind(Box::new("dead"))));
     let run = || world.handing(&sure(), &replacing(&old), &mut ledger, &mut sealing).is_ok();
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     drop(ledger);

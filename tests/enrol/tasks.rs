@@ -26,7 +26,7 @@ fn work(world: &World, batch: BatchId, point: Option<FaultPoint>, writes: &mut u
     let face = sure();
     let point = point.unwrap_or(FaultPoint { write: u32::MAX, fault: LedgerFault::Full });
     // Without the panic hook: a death is no failure of the test.
-    let halt = Box::new(|| resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
     let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
     let run = catch_unwind(AssertUnwindSafe(|| {
         let task = ledger.lease(batch, &Wanted::Next).ok().flatten()?;

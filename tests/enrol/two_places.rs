@@ -170,7 +170,7 @@ fn the_maker_dies_at_each_write_and_goes_on() {
 fn dies_making(point: FaultPoint) -> bool {
     let stations = stations();
     let file = stations.prepare(&[ADELE]);
-    let halt = Box::new(|| std::panic::resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| std::panic::resume_unwind(Box::new("dead")));
     let mut ledger = FaultyLedger::new(Box::new(stations.world.ledger()), point, halt);
     let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stations.make_with(&file, &mut ledger, helpful)));
     let reached = ledger.writes() >= point.write;
@@ -203,7 +203,7 @@ fn dies_submitting(point: FaultPoint) -> bool {
     let stations = stations();
     stations.make(&stations.prepare(&[ADELE])).unwrap();
     let results = stations.read();
-    let halt = Box::new(|| std::panic::resume_unwind(Box::new("dead")));
+    let halt = Box::new(|_: &str| std::panic::resume_unwind(Box::new("dead")));
     let mut faulty = FaultyLedger::new(Box::new(stations.registrars_ledger()), point, halt);
     let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stations.submit_with(&results, &mut faulty)));
     let reached = faulty.writes() >= point.write;
@@ -371,7 +371,7 @@ fn a_job_is_gone_on_with_where_it_began() {
     let stations = stations();
     let file = stations.prepare(&[ADELE]);
     let point = FaultPoint { write: 8, fault: LedgerFault::Full };
-    let mut faulty = FaultyLedger::new(Box::new(stations.world.ledger()), point, Box::new(|| {}));
+    let mut faulty = FaultyLedger::new(Box::new(stations.world.ledger()), point, Box::new(|_: &str| {}));
     assert_eq!(stations.make_with(&file, &mut faulty, helpful).unwrap_err().advice().code, "ledger/full");
     drop(faulty);
     let order = Order { user: ADELE.into(), erase_agreed: true, ..Order::default() };
@@ -385,7 +385,7 @@ fn an_abandoned_job_is_not_registered() {
     let stations = stations();
     let file = stations.prepare(&[ADELE]);
     let point = FaultPoint { write: 10, fault: LedgerFault::Full };
-    let mut faulty = FaultyLedger::new(Box::new(stations.world.ledger()), point, Box::new(|| {}));
+    let mut faulty = FaultyLedger::new(Box::new(stations.world.ledger()), point, Box::new(|_: &str| {}));
     stations.make_with(&file, &mut faulty, helpful).unwrap_err();
     drop(faulty);
     assert!(stations.read().users[0].made.is_some());

@@ -14,6 +14,7 @@ mod schema;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod batches;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]

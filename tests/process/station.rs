@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 use crate::support::world::{ADELE, StrictJudge, generators};
 
+/// Serial number of the first training key.
+const FIRST: u32 = 20_260_001;
+
 pub(crate) struct Station {
     pub(crate) dir: TempDir,
     pub(crate) tenant: RunningTenant,
@@ -20,9 +23,13 @@ pub(crate) struct Station {
 
 impl Station {
     pub(crate) fn new() -> Self {
+        Self::of(Script::default())
+    }
+
+    /// With another tenant.
+    pub(crate) fn of(script: Script) -> Self {
         let clock: SharedClock = Arc::new(SystemClock::new());
-        let tenant =
-            TrainingTenant::start("127.0.0.1:0", Script::default(), clock, generators()(), Box::new(StrictJudge)).unwrap();
+        let tenant = TrainingTenant::start("127.0.0.1:0", script, clock, generators()(), Box::new(StrictJudge)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("profile.toml"), tenant.profile_toml()).unwrap();
         Self { dir, tenant }
@@ -34,14 +41,32 @@ impl Station {
 
     /// The training key as its file has it.
     pub(crate) fn key(&self) -> TrainingKey {
+        self.key_numbered(FIRST)
+    }
+
+    /// The same of one out of a box.
+    pub(crate) fn key_numbered(&self, serial: u32) -> TrainingKey {
         TrainingKey::new(Blueprint {
             model: Model::STANDARD,
-            serial: 20_260_001,
+            serial,
             clock: Arc::new(SystemClock::new()),
             rng: generators()(),
-            memory: Some(self.path("key")),
+            memory: Some(self.memory(serial)),
         })
         .unwrap()
+    }
+
+    /// Every key that came out of the box.
+    pub(crate) fn keys(&self) -> Vec<TrainingKey> {
+        let box_of_keys = FIRST..FIRST.saturating_add(1000);
+        box_of_keys.filter(|serial| self.memory(*serial).exists()).map(|serial| self.key_numbered(serial)).collect()
+    }
+
+    fn memory(&self, serial: u32) -> PathBuf {
+        match serial.saturating_sub(FIRST) {
+            0 => self.path("key"),
+            number => self.path(&format!("key.{}", number.saturating_add(1))),
+        }
     }
 
     /// The program, unattended, with nothing of the caller's environment.

@@ -94,7 +94,7 @@ fn run_roster(station: &Station, args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let (order, tasks) = plan.into_batch(super::enrolling::operator());
-    let batch = station.ledger()?.open_batch(&order, &tasks)?;
+    let batch = station.open_ledger()?()?.open_batch(&order, &tasks)?;
     if !args.import_only {
         for warning in &warnings {
             station.face.tell(&Event::Notice { sentence: warning.clone() });

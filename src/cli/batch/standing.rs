@@ -158,7 +158,7 @@ fn word(standing: Standing) -> &'static str {
 
 /// Lets what was given up wait for the next run.
 pub(super) fn retry(station: &Station, selection: &Selection) -> Result<(), CliError> {
-    let mut ledger = station.ledger()?;
+    let mut ledger = station.open_ledger()?()?;
     let batch = meant(&mut *ledger, selection.number())?;
     let mut retried = Vec::new();
     for task in ledger.tasks(batch.id)? {

@@ -1,17 +1,18 @@
 //! The ports of a rehearsed batch: keys come out of a box, and hands do what the screen says for each port.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::CliError;
 use super::super::station::Station;
-use super::{Blueprint, LATENCY, PACE, SERIAL, latency, memory, model, number, pace, touch};
+use super::{LATENCY, PACE, SERIAL, latency, memory, model, number, pace, touch};
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
 use crate::secret::Pin;
-use crate::simulator::key::{Crew, Desk, IdleHands, Supply, Tempo, TrainingBus, TrainingKey};
+use crate::simulator::key::{Blueprint, Crew, Desk, IdleHands, Model, Supply, Tempo, Touch, TrainingBus, TrainingKey};
 use crate::ui::{Answer, Event, Face, Question, Spot, Summary, Ui};
 
 /// Ports, and the face through which their hands hear.
@@ -36,38 +37,81 @@ pub(in crate::cli) fn lanes(clock: &SharedClock, face: &Arc<dyn Face>) -> Result
     for port in 1..=ports {
         desk.add_port(&format!("1-{port}"));
     }
-    let (clock, mut next) = (Arc::clone(clock), 0_u32);
-    let supply: Supply = Box::new(move |_| {
-        while next < MOST_LOOKED_AT {
-            let number = next;
-            next = next.saturating_add(1);
-            let blueprint = Blueprint {
-                model: model.clone(),
-                serial: SERIAL.saturating_add(number),
-                clock: Arc::clone(&clock),
-                rng: Station::generator(),
-                memory: memory(number),
-            };
-            let key = TrainingKey::new(blueprint).inspect_err(|error| log::warn!("{error}")).ok()?;
-            // A key that an earlier run has finished is in somebody's envelope.
-            if !key.state().forced_change {
-                key.set_touch(touch);
-                key.set_tempo(Tempo::REAL.scaled(percent));
-                return Some(key);
-            }
-        }
-        None
+    let chest = Arc::new(Mutex::new(Chest { model, touch, percent, clock: Arc::clone(clock), next: 0, open: BTreeMap::new() }));
+    let supply: Supply = Box::new({
+        let chest = Arc::clone(&chest);
+        move |_| lock(&chest).fresh()
     });
     let crew = Crew::new(desk.clone(), pace, supply);
     crew.begin();
-    let ui = Onlooker { face: Arc::clone(face), crew };
+    let ui = Onlooker { face: Arc::clone(face), crew, chest };
     Ok((Box::new(TrainingBus::new(desk, IdleHands)), Arc::new(ui)))
+}
+
+/// The box that training keys come out of, and everything that came out of it in this run.
+struct Chest {
+    model: Model,
+    touch: Touch,
+    percent: u32,
+    clock: SharedClock,
+    next: u32,
+    open: BTreeMap<u32, TrainingKey>,
+}
+
+fn lock(chest: &Mutex<Chest>) -> MutexGuard<'_, Chest> {
+    chest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Chest {
+    /// A key that nobody had in hand yet.
+    fn fresh(&mut self) -> Option<TrainingKey> {
+        while self.next < MOST_LOOKED_AT {
+            let number = self.next;
+            self.next = self.next.saturating_add(1);
+            if self.open.contains_key(&number) {
+                continue;
+            }
+            let key = self.key(number)?;
+            if !key.state().forced_change {
+                return Some(key);
+            }
+            // A key that an earlier run has finished is in somebody's envelope.
+            self.open.remove(&number);
+        }
+        None
+    }
+
+    /// The key of this number.
+    fn key(&mut self, number: u32) -> Option<TrainingKey> {
+        if let Some(key) = self.open.get(&number) {
+            return Some(key.clone());
+        }
+        let blueprint = Blueprint {
+            model: self.model.clone(),
+            serial: SERIAL.saturating_add(number),
+            clock: Arc::clone(&self.clock),
+            rng: Station::generator(),
+            memory: memory(number),
+        };
+        let key = TrainingKey::new(blueprint).inspect_err(|error| log::warn!("{error}")).ok()?;
+        key.set_touch(self.touch);
+        key.set_tempo(Tempo::REAL.scaled(self.percent));
+        self.open.insert(number, key.clone());
+        Some(key)
+    }
+
+    /// The key that an earlier run had in its port, if this is one of ours.
+    fn with_serial(&mut self, serial: &str) -> Option<TrainingKey> {
+        let number = serial.parse::<u32>().ok()?.checked_sub(SERIAL).filter(|number| *number < MOST_LOOKED_AT)?;
+        self.key(number)
+    }
 }
 
 /// The face, overheard by the hands.
 struct Onlooker {
     face: Arc<dyn Face>,
     crew: Crew,
+    chest: Arc<Mutex<Chest>>,
 }
 
 impl Ui for Onlooker {
@@ -79,6 +123,11 @@ impl Ui for Onlooker {
         self.face.tell_at(spot, event);
         if let Some(lane) = &spot.lane {
             self.crew.hear(lane, event);
+        }
+        let Event::KeyMissing { serial: Some(serial), .. } = event else { return };
+        let key = lock(&self.chest).with_serial(serial);
+        if let Some(key) = key {
+            self.crew.bring(key);
         }
     }
 

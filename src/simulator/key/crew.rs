@@ -1,7 +1,9 @@
-//! Hands at every place of a desk that do what is said for that place: the finished key out, the next one out of the box in.
+//! Hands at every place of a desk that do what is said for that place: the finished key out, the next one out of the box in, and
+//! a key that has to come back into the first place that is free for it.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::ui::Event;
@@ -17,6 +19,14 @@ pub struct Crew {
     desk: Desk,
     pace: Duration,
     supply: Mutex<Supply>,
+    returns: Mutex<Returns>,
+}
+
+/// Keys that have to come back, and places that wait for nothing else.
+#[derive(Default)]
+struct Returns {
+    keys: VecDeque<TrainingKey>,
+    free: VecDeque<usize>,
 }
 
 impl fmt::Debug for Crew {
@@ -28,7 +38,7 @@ impl fmt::Debug for Crew {
 impl Crew {
     /// Hands that need `pace` for each move.
     pub fn new(desk: Desk, pace: Duration, supply: Supply) -> Self {
-        Self { desk, pace, supply: Mutex::new(supply) }
+        Self { desk, pace, supply: Mutex::new(supply), returns: Mutex::default() }
     }
 
     /// Puts a key into every place that is empty.
@@ -46,9 +56,59 @@ impl Crew {
         match event {
             Event::RemoveKey { .. } => self.desk.act_later(self.pace, Move::Take(place)),
             Event::ReturnKey { .. } => self.desk.act_later(self.pace, Move::PutBack(place)),
-            Event::InsertKey => self.put_next(place),
+            Event::InsertKey => self.wanted(place),
+            Event::LaneRests => self.rests(place),
+            // The key that is in was asked for, and has come.
+            Event::Resuming { .. } => {
+                let here = self.desk.key(place);
+                self.lock().keys.retain(|key| here.as_ref().is_none_or(|here| here.serial() != key.serial()));
+            }
             _ => {}
         }
+    }
+
+    /// This key is asked for. It goes into the first place that is free.
+    pub fn bring(&self, key: TrainingKey) {
+        let mut returns = self.lock();
+        returns.keys.retain(|other| other.serial() != key.serial());
+        returns.keys.push_back(key);
+        if let Some(place) = returns.free.pop_front() {
+            self.fill(&mut returns, place);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Returns> {
+        self.returns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A key is wanted in this place.
+    fn wanted(&self, place: usize) {
+        let mut returns = self.lock();
+        returns.free.retain(|free| *free != place);
+        let returned = self.put_back(&mut returns, place);
+        drop(returns);
+        if !returned {
+            self.put_next(place);
+        }
+    }
+
+    /// Nothing but a key that has to come back is wanted in this place.
+    fn rests(&self, place: usize) {
+        self.fill(&mut self.lock(), place);
+    }
+
+    fn fill(&self, returns: &mut Returns, place: usize) {
+        if !self.put_back(returns, place) {
+            returns.free.push_front(place);
+        }
+    }
+
+    /// Puts a key back that is asked for and is in no place.
+    fn put_back(&self, returns: &mut Returns, place: usize) -> bool {
+        let away = returns.keys.iter().position(|key| !self.desk.holds(key));
+        let Some(key) = away.and_then(|away| returns.keys.remove(away)) else { return false };
+        self.desk.act_later(self.pace, Move::Put(place, key));
+        true
     }
 
     fn put_next(&self, place: usize) {

@@ -119,6 +119,15 @@ impl Desk {
         self.lock().places.get(place)?.present.as_ref().map(|present| present.key.clone())
     }
 
+    /// Whether a key with this serial number is in a place, or on its way into one.
+    pub(super) fn holds(&self, key: &TrainingKey) -> bool {
+        self.settle();
+        let state = self.lock();
+        let there = |place: &Place| place.present.as_ref().is_some_and(|here| here.key.serial() == key.serial());
+        let coming = |act: &Move| matches!(act, Move::Put(_, coming) if coming.serial() == key.serial());
+        state.places.iter().any(there) || state.moves.iter().any(|(_, act)| coming(act))
+    }
+
     /// Does the moves that are due.
     pub(super) fn settle(&self) {
         let now = self.clock.monotonic();
