@@ -9,6 +9,8 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::Severity;
+
 use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
 use super::held::PinsCommand;
@@ -108,6 +110,9 @@ pub(super) struct WishArgs {
     /// Go on with a key that cannot force a PIN change, although staff then know a valid PIN
     #[arg(long, env = "KEYWRIGHT_ALLOW_UNFORCED_PIN", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub(super) allow_unforced_pin: bool,
+    /// Refuse keys that an advisory of this severity or a worse one concerns, or may: low, moderate, high or critical
+    #[arg(long, value_name = "SEVERITY", env = "KEYWRIGHT_DENY_ADVISORY", hide_env_values = true)]
+    pub(super) deny_advisory: Option<Severity>,
     /// Name of the passkey in the tenant, 1 to 30 characters
     #[arg(long, value_name = "NAME")]
     pub(super) display_name: Option<String>,

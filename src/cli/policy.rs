@@ -8,10 +8,10 @@ use super::station::Station;
 use super::{CliError, doctor, enrolling};
 use crate::aaguid::Aaguid;
 use crate::advice::Exit;
-use crate::enroll::{Abilities, Order, check, key_model, link_line};
+use crate::enroll::{Abilities, Order, check, exposures_of, key_model, link_line};
 use crate::identity::entra::{ModelView, PolicyOverview, ProfileView, RestrictionView};
 use crate::identity::{IdentityProvider as _, KeyModel, Preflight, User, Verdict};
-use crate::metadata;
+use crate::metadata::{self, Exposure, exposures};
 use crate::ui::{Block, Sheet};
 
 /// `policy`.
@@ -48,7 +48,7 @@ fn examine(station: &Station, user: &str, aaguid: Option<Aaguid>) -> Result<Exit
         Some(aaguid) => Subject::of_model(aaguid),
         None => Subject::in_port(station, &order)?,
     };
-    let checked = check(&mut tenant, &user, &subject.model, &subject.abilities, &order.pin)?;
+    let checked = check(&mut tenant, &user, &subject.model, &subject.abilities, &subject.exposures, &order)?;
     station.face.show(&verdict(&user, &subject, &checked));
     Ok(if checked.failure().is_some() { Exit::Policy } else { Exit::Done })
 }
@@ -57,6 +57,7 @@ fn examine(station: &Station, user: &str, aaguid: Option<Aaguid>) -> Result<Exit
 struct Subject {
     model: KeyModel,
     abilities: Abilities,
+    exposures: Vec<Exposure>,
     /// The key as a person finds it.
     key: Option<String>,
 }
@@ -65,14 +66,15 @@ impl Subject {
     /// Nearly every key attests as `packed`; which formats a model has is in no public table.
     fn of_model(aaguid: Aaguid) -> Self {
         let abilities = Abilities::of_model(metadata::model(aaguid).as_ref());
-        Self { model: KeyModel { aaguid, packed: true }, abilities, key: None }
+        Self { model: KeyModel { aaguid, packed: true }, abilities, exposures: exposures(aaguid, None), key: None }
     }
 
     fn in_port(station: &Station, order: &Order) -> Result<Self, CliError> {
         let mut bus = station.bus()?;
-        let key = station.desk(bus.as_mut()).find_key()?;
+        let mut key = station.desk(bus.as_mut()).find_key()?;
+        let exposures = exposures_of(&mut key)?;
         let abilities = Abilities::of_key(&key, order.reset);
-        Ok(Self { model: key_model(key.info()), abilities, key: Some(link_line(key.link())) })
+        Ok(Self { model: key_model(key.info()), abilities, exposures, key: Some(link_line(key.link())) })
     }
 }
 

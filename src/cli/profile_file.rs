@@ -18,6 +18,7 @@ pub(super) const STATION_FIELDS: &[&str] = &[
     "ledger",
     "reset",
     "allow_unforced_pin",
+    "deny_advisory",
     "display_name",
     "pin_length",
     "pin_alphabet",

@@ -11,6 +11,7 @@ use super::profile_file::ProfileFile;
 use super::{CliError, ledger_address, places};
 use crate::enroll::{Notice, NoticeTemplate};
 use crate::ledger::place::LedgerPlace;
+use crate::metadata::Severity;
 
 /// The file of the station's own identity.
 const IDENTITY: &str = "station-identity.txt";
@@ -137,6 +138,8 @@ pub(super) struct EnrollSettings {
     pub(super) reset: ResetWhen,
     /// A key that cannot force a PIN change is agreed to.
     pub(super) allow_unforced_pin: bool,
+    /// Advisories from this severity on stop an enrolment.
+    pub(super) deny_advisory: Option<Severity>,
     /// Name of the passkey.
     pub(super) display_name: Option<String>,
     /// Length of the temporary PIN.
@@ -165,6 +168,10 @@ impl EnrollSettings {
             Some(alphabet) => alphabet,
             None => choice(profile, "pin_alphabet", "digits or safe")?.unwrap_or(PinAlphabet::Digits),
         };
+        let deny_advisory = match args.and_then(|args| args.deny_advisory) {
+            Some(severity) => Some(severity),
+            None => severity(profile)?,
+        };
         let pin_length = match args.and_then(|args| args.pin_length) {
             Some(length) => Some(length),
             None => profile.number("pin_length", 4..=63, "a number from 4 to 63")?,
@@ -178,6 +185,7 @@ impl EnrollSettings {
             reset,
             for_spreadsheet: false,
             allow_unforced_pin,
+            deny_advisory,
             display_name,
             pin_length,
             pin_alphabet,
@@ -199,6 +207,12 @@ fn notice(profile: &ProfileFile) -> Result<Option<Notice>, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?;
     let template = NoticeTemplate::parse(&text).map_err(|error| CliError::NoticeTemplate { path: path.to_owned(), error })?;
     Ok(Some(Notice { template, sender }))
+}
+
+fn severity(profile: &ProfileFile) -> Result<Option<Severity>, CliError> {
+    let (field, expected) = ("deny_advisory", "low, moderate, high or critical");
+    let Some(text) = profile.text(field, expected)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| CliError::Setting { field, value: text.to_owned(), expected })
 }
 
 fn choice<T: ValueEnum>(profile: &ProfileFile, field: &'static str, expected: &'static str) -> Result<Option<T>, CliError> {

@@ -46,6 +46,9 @@ pub enum EnrolError {
     /// The tenant's rules forbid it; the check says which.
     #[error("{} [{}]", .0.sentence, .0.check)]
     Policy(Finding),
+    /// An advisory that the order does not accept.
+    #[error("{0}")]
+    Advisory(String),
     /// The tenant refused the registration, and a check of its rules tells why, or why perhaps.
     #[error("{error}; {} {} [{}]", if .suspect.verdict == Verdict::Fail { "the reason:" } else { "perhaps because" }, .suspect.sentence, .suspect.check)]
     Refused {
@@ -192,6 +195,7 @@ advice! {
     SEVERAL_KEYS: "key/several", Person, "More than one key is there.", "Leave one key, or name one with --key; `--key touch` takes the one that is touched.";
     POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
     REFUSED_BY_POLICY: "policy/refused-passkey", Policy, "The tenant refused the passkey, and its rules say why; the passkey was removed from the key.", "Do what the check names, then run the same command again.";
+    ADVISORY: "policy/advisory", Policy, "A security advisory speaks against this key, as --deny-advisory asks; it was not changed.", "Use a model that is not affected; docs/advisories.md lists them.";
     UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
     ERASE_CONSENT: "consent/erase", Person, "The key would lose what it holds and nobody agreed to that.", "Run the command in a terminal and answer the question, or add --yes if its content may go.";
     UNFORCED_PIN_CONSENT: "consent/unforced-pin", Person, "This key cannot force a PIN change and nobody agreed to that; it was not changed.", "Use a key that can, or add --allow-unforced-pin and have the user change the PIN at once.";
@@ -236,6 +240,7 @@ impl Advised for EnrolError {
             Self::NoSuchKey(_) => &NO_SUCH_KEY,
             Self::SeveralKeys(_) => &SEVERAL_KEYS,
             Self::Policy(_) => &POLICY,
+            Self::Advisory(_) => &ADVISORY,
             Self::Unsuitable(_) => &UNSUITABLE,
             Self::EraseConsent(_) => &ERASE_CONSENT,
             Self::UnforcedPinConsent => &UNFORCED_PIN_CONSENT,

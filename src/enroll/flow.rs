@@ -16,6 +16,7 @@ use crate::ctap::{Authenticator, Blank, LinkError, Pinned, Sealed};
 use crate::handover::pin::{Alphabet, Safe};
 use crate::identity::{IdentityProvider, Offer, Registration, User};
 use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, TaskId, Ticket};
+use crate::metadata::Severity;
 use crate::secret::{Pin, SealedPin};
 use crate::ui::{Event, Step, Summary};
 
@@ -56,6 +57,8 @@ pub struct Order {
     pub erase_agreed: bool,
     /// A key that cannot force a PIN change was agreed to on the command line.
     pub unforced_pin_agreed: bool,
+    /// Advisories from this severity on stop the enrolment.
+    pub deny_advisory: Option<Severity>,
     /// Name of the passkey in the tenant; `None` for model and serial number.
     pub display_name: Option<String>,
     /// Wishes for the temporary PIN.

@@ -1,6 +1,7 @@
 //! The heart: one enrolment from the box to the tenant. Imports traits, never an adapter.
 
 mod abilities;
+mod advised;
 mod choice;
 mod consent;
 mod desk;
@@ -21,6 +22,7 @@ mod stages;
 mod tenant;
 
 pub use abilities::Abilities;
+pub use advised::exposures_of;
 pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};

@@ -3,9 +3,10 @@
 
 use super::EnrolError;
 use super::abilities::{Abilities, PIN_LENGTH, signs_with};
+use super::advised;
 use super::consent::{EraseConsent, UnforcedPinConsent};
 use super::elsewhere::made_by;
-use super::flow::{Enrolment, Freshness, Order, PinWishes, Stage, Work};
+use super::flow::{Enrolment, Freshness, Order, Stage, Work};
 use super::replug::is_blank;
 use super::stages::pin_terms;
 use crate::advice::Advised as _;
@@ -13,7 +14,7 @@ use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Samenes
 use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
 use crate::identity::{passkey_name, passkey_name_marked, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob, Place};
-use crate::metadata;
+use crate::metadata::{self, Exposure};
 use crate::ui::{Event, Step};
 
 impl Enrolment<'_> {
@@ -32,6 +33,7 @@ impl Enrolment<'_> {
         }
         let abilities = Abilities::of_key(&key, order.reset);
         self.key_suits(&abilities, key.info(), order)?;
+        self.nothing_speaks_against(&mut key, order)?;
         let wipe = abilities.wipe();
         let offer = self.tenant_allows(&user, key.info(), order)?;
         let forces = key.info().can_force_pin_change();
@@ -85,6 +87,13 @@ impl Enrolment<'_> {
             Some(failure) if failure.check == PIN_LENGTH => Ok(pin_terms(order, info, &[]).length().map(drop)?),
             Some(failure) => Err(EnrolError::Unsuitable(failure.sentence.clone())),
         }
+    }
+
+    /// What is publicly known against the key.
+    fn nothing_speaks_against(&mut self, key: &mut Authenticator, order: &Order) -> Result<(), EnrolError> {
+        let checked = Preflight { findings: advised::findings(&advised::exposures_of(key)?, order.deny_advisory) };
+        self.tell_findings(&checked);
+        checked.failure().map_or(Ok(()), |failure| Err(EnrolError::Advisory(failure.sentence.clone())))
     }
 
     /// The tenant's half: findings, then creation options, which prove permission, user and policy at once.
@@ -159,9 +168,11 @@ pub fn check(
     user: &User,
     model: &KeyModel,
     abilities: &Abilities,
-    pin: &PinWishes,
+    exposures: &[Exposure],
+    order: &Order,
 ) -> Result<Preflight, IdentityError> {
-    let mut findings = abilities.findings(pin);
+    let mut findings = abilities.findings(&order.pin);
+    findings.extend(advised::findings(exposures, order.deny_advisory));
     findings.extend(provider.preflight(user, model)?.findings);
     let mut offered = offered(provider, user)?;
     if offered.verdict == Verdict::Fail && findings.iter().any(|finding| finding.verdict == Verdict::Fail) {

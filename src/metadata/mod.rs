@@ -1,6 +1,10 @@
 //! What is publicly known of authenticator models: facts by AAGUID, compiled in. `README.md` names the sources.
 
+mod advisories;
+
 use crate::aaguid::Aaguid;
+
+pub use advisories::{Advisory, Exposure, Severity, Version, advisories, exposures, firmware_matters};
 
 /// The table: one model a line, cells parted by tabs, the name last.
 const TABLE: &str = include_str!("models.tsv");

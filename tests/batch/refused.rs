@@ -1,6 +1,7 @@
 //! One row that cannot be done stops no other.
 
 use keywright::ledger::{NewTask, TaskState};
+use keywright::metadata::Severity;
 use keywright::simulator::key::Model;
 use keywright::simulator::tenant::{Act, Fault};
 
@@ -64,4 +65,24 @@ fn a_key_whose_passkey_was_refused_is_recognised_when_it_comes_back() {
             station.check_done([1]);
         }
     }
+}
+
+#[test]
+fn a_key_that_an_advisory_concerns_is_refused_and_the_next_one_serves() {
+    let station = Station::new(1, 2, 20);
+    {
+        let order = &mut station.terms.lock().unwrap().order;
+        (order.deny_advisory, order.unforced_pin_agreed) = (Some(Severity::High), true);
+    }
+    station.take_in(&[row(1), row(2)]);
+    // Firmware 5.1.2 among newer ones.
+    let blueprints = [(&Model::CTAP_2_0, 1), (&Model::STANDARD, 2), (&Model::STANDARD, 3)];
+    let keys: Vec<_> = blueprints.map(|(model, serial)| station.key(model, serial)).into();
+    station.hand_out(&keys);
+    let report = station.run().unwrap();
+    assert_eq!((report.totals.done, report.failures.len()), (2, 0), "{}", station.ears.lines());
+    let lines = station.ears.lines();
+    assert!(lines.contains("key-refused") && lines.contains("TRAINING-1"), "{lines}");
+    assert!(!keys[0].state().pin_set, "it was not changed");
+    station.check_done([1, 2]);
 }

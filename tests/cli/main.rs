@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 #![allow(unreachable_pub, missing_docs, reason = "shared by the parts of one test")]
 
+mod advisories;
 mod batches;
 mod credentials;
 mod enrolling;

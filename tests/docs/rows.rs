@@ -64,6 +64,11 @@ pub const ROWS: &[Row] = &[
     run("keywright keys info --json"),
     elsewhere("keywright keys credentials list", "tests/cli/credentials.rs", "&[\"list\"]"),
     run("keywright enroll adele@contoso.example"),
+    run_as(
+        "keywright enroll USER --deny-advisory moderate",
+        &[],
+        "keywright enroll adele@contoso.example --deny-advisory moderate",
+    ),
     run_as("keywright enroll USER", &[], "keywright enroll adele@contoso.example"),
     elsewhere("keywright --simulate=tenant enroll adele@contoso.example", "hw-tests/tests/nfc/main.rs", "\"enroll\""),
     run_as("keywright enroll USER --activate-later", &[], TRAVELLING[0]),

@@ -7,6 +7,7 @@ use super::super::args::{PinAlphabet, ResetWhen};
 use super::super::profile_file::ProfileFile;
 use super::super::settings::EnrollSettings;
 use crate::ledger::{Batch, LedgerError};
+use crate::metadata::Severity;
 
 /// Wishes for the keys of a batch, resolved when it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub(super) struct BatchSettings {
     pub(super) reset: ResetWhen,
     /// A key that cannot force a PIN change was agreed to.
     pub(super) allow_unforced_pin: bool,
+    /// Advisories from this severity on stop an enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deny_advisory: Option<Severity>,
     /// Name of the passkeys.
     pub(super) display_name: Option<String>,
     /// Length of the temporary PINs.
@@ -39,6 +43,7 @@ impl BatchSettings {
         Ok(EnrollSettings {
             reset: self.reset,
             allow_unforced_pin: self.allow_unforced_pin,
+            deny_advisory: self.deny_advisory,
             display_name: self.display_name,
             pin_length: self.pin_length,
             pin_alphabet: self.pin_alphabet,
@@ -53,6 +58,7 @@ impl From<&EnrollSettings> for BatchSettings {
         Self {
             reset: settings.reset,
             allow_unforced_pin: settings.allow_unforced_pin,
+            deny_advisory: settings.deny_advisory,
             display_name: settings.display_name.clone(),
             pin_length: settings.pin_length,
             pin_alphabet: settings.pin_alphabet,

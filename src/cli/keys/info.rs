@@ -5,7 +5,8 @@ use super::super::station::Station;
 use super::super::{CliError, inventory};
 use super::opened;
 use crate::ctap::{Authenticator, Info, KeyIdentity, PinRetries};
-use crate::enroll::Desk;
+use crate::enroll::{Desk, exposures_of};
+use crate::metadata::Exposure;
 use crate::ui::{Block, Sheet};
 
 /// Shows everything that a key says about itself.
@@ -16,11 +17,13 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
         Some(true) => Some(key.pin_retries()?),
         _ => None,
     };
+    let advisories = exposures_of(&mut key)?;
     let info = key.info();
     let rows = about_key(&key, &identity).into_iter().chain(about_pin(info, retries)).chain(about_abilities(info));
     let holder = inventory::holder(station, &identity);
     let whose = holder.as_ref().map(|one| format!("{} ({}, job {})", one.upn, one.state.word(), one.job));
-    let rows = Block::fields(std::iter::once(("belongs to", whose)).chain(rows));
+    let against = advisories.iter().map(|exposure| ("advisory", Some(against(exposure))));
+    let rows = Block::fields(std::iter::once(("belongs to", whose)).chain(rows).chain(against));
     let result = KeyInfo {
         identity,
         path: &key.link().path,
@@ -29,11 +32,17 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
         pin_retries: retries.map(|retries| retries.left),
         can_force_pin_change: info.can_force_pin_change(),
         can_manage_credentials: info.can_manage_credentials(),
+        advisories: &advisories,
         holder,
         info,
     };
     station.face.show(&Sheet::new(&result, vec![rows]));
     Ok(())
+}
+
+fn against(Exposure { advisory, certain }: &Exposure) -> String {
+    let unless = if *certain { "" } else { " (perhaps: the key does not tell)" };
+    format!("{}, {}: {}{unless}; {}", advisory.id, advisory.severity, advisory.what, advisory.link)
 }
 
 type Row = (&'static str, Option<String>);

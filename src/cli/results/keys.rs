@@ -6,6 +6,7 @@ use super::results;
 use crate::aaguid::Aaguid;
 use crate::batch::inventory::Holding;
 use crate::ctap::{Info, KeyIdentity, LinkKind};
+use crate::metadata::Exposure;
 use crate::ui::Problem;
 use crate::webauthn::CredentialId;
 
@@ -54,6 +55,8 @@ results! {
         can_force_pin_change: bool,
         /// It can list its passkeys.
         can_manage_credentials: bool,
+        /// Advisories that concern it, or may.
+        advisories: &'a [Exposure],
         /// Whose key it is, by the ledger.
         holder: Option<Holding>,
         /// What it says about itself.
