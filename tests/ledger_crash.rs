@@ -41,6 +41,8 @@ fn order() -> NewJob {
         display_name: "Key 1".into(),
         place: Place::Here,
         task: None,
+        hardening: Vec::new(),
+        surprises: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::metadata::Severity;
 
 use super::batch::BatchCommand;
 use super::hand_over::HandOverArgs;
+use super::hardening::HardenArgs;
 use super::held::PinsCommand;
 use super::inventory::InventoryCommand;
 use super::ledger::LedgerCommand;
@@ -122,6 +123,9 @@ pub(super) struct WishArgs {
     /// Characters of the temporary PIN
     #[arg(long, value_name = "SET", env = "KEYWRIGHT_PIN_ALPHABET", hide_env_values = true)]
     pub(super) pin_alphabet: Option<PinAlphabet>,
+    /// How the key is hardened.
+    #[command(flatten)]
+    pub(super) hardening: HardenArgs,
 }
 
 /// When the key is wiped.
@@ -179,6 +183,15 @@ pub(super) enum KeysCommand {
     /// The key's PIN
     #[command(subcommand)]
     Pin(PinCommand),
+    /// Make the settings of a key stricter, by the profile and these flags
+    Harden {
+        /// Which settings.
+        #[command(flatten)]
+        hardening: HardenArgs,
+        /// Where the PIN comes from.
+        #[command(flatten)]
+        pin: PinSource,
+    },
     /// The passkeys on the key
     #[command(subcommand)]
     Credentials(CredentialsCommand),

@@ -192,8 +192,16 @@ mod tests {
         every_argument(&built(), &mut |argument| {
             let flag = argument.get_long().unwrap_or_default();
             let takes_value = argument.get_action().takes_values();
-            let allowed = ["pin-length", "pin-alphabet", "pins-in-clear", "client-secret-file", "certificate-password-file"]
-                .contains(&flag);
+            let allowed = [
+                "pin-length",
+                "min-pin-length",
+                "min-pin-length-reader",
+                "pin-alphabet",
+                "pins-in-clear",
+                "client-secret-file",
+                "certificate-password-file",
+            ]
+            .contains(&flag);
             assert!(
                 allowed || !takes_value || !(flag.contains("pin") || flag.contains("secret") || flag.contains("password")),
                 "{flag}"

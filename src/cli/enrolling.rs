@@ -118,6 +118,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
             for_spreadsheet: wishes.for_spreadsheet,
         },
         notice: wishes.notice,
+        hardening: wishes.hardening,
         ..Order::default()
     }
 }

@@ -82,6 +82,9 @@ pub enum CliError {
     /// Neither name nor display name.
     #[error("there is nothing to rename: neither a name nor a display name is given")]
     NothingToRename,
+    /// Neither the profile nor a flag names a setting.
+    #[error("there is nothing to harden: neither the profile nor a flag names a setting")]
+    NothingToHarden,
     /// A file holds no passkey that can be registered.
     #[error("{} holds no passkey that can be registered: {reason}", .path.display())]
     CredentialFile {
@@ -276,6 +279,7 @@ advice! {
     DECLINED: "cli/declined", Person, "Nothing was done, as you decided.", "Run the command again when you have decided otherwise.";
     NO_SUCH_CREDENTIAL: "cli/no-such-credential", Key, "No passkey on the key has that id.", "Run `keywright keys credentials list` for the ids.";
     SEVERAL_CREDENTIALS: "cli/several-credentials", Usage, "More than one passkey on the key begins with that.", "Give more of the id.";
+    NOTHING_TO_HARDEN: "cli/nothing-to-harden", Usage, "Neither the profile nor a flag names a setting of keys.", "Name one, such as --min-pin-length 8, or write a table `[hardening]` into the profile.";
     NOTHING_TO_RENAME: "cli/nothing-to-rename", Usage, "There is nothing to rename.", "Give --name, --display-name or both.";
     CREDENTIAL_FILE: "cli/credential-file", Usage, "The file holds no passkey that can be registered.", "Compare it with docs/command-line.md; if it is damaged, make the passkey again with fresh creation options.";
     CHALLENGE_OVER: "cli/challenge-over", Tenant, "The challenge that the passkey was made for has run out.", "Make the passkey again with fresh creation options.";
@@ -335,6 +339,7 @@ impl Advised for CliError {
             Self::Declined => &DECLINED,
             Self::NoSuchCredential(_) => &NO_SUCH_CREDENTIAL,
             Self::SeveralCredentials(_) => &SEVERAL_CREDENTIALS,
+            Self::NothingToHarden => &NOTHING_TO_HARDEN,
             Self::NothingToRename => &NOTHING_TO_RENAME,
             Self::CredentialFile { .. } => &CREDENTIAL_FILE,
             Self::ChallengeOver => &CHALLENGE_OVER,

@@ -8,6 +8,7 @@ mod doctor;
 mod enrolling;
 mod error;
 mod hand_over;
+mod hardening;
 mod held;
 mod hook;
 mod inventory;

@@ -8,9 +8,10 @@ use super::station::Station;
 use super::{CliError, doctor, enrolling};
 use crate::aaguid::Aaguid;
 use crate::advice::Exit;
-use crate::enroll::{Abilities, Order, check, exposures_of, key_model, link_line};
+use crate::ctap::Info;
+use crate::enroll::{Abilities, Order, check, exposure_findings, exposures_of, key_findings, key_model, link_line};
 use crate::identity::entra::{ModelView, PolicyOverview, ProfileView, RestrictionView};
-use crate::identity::{IdentityProvider as _, KeyModel, Preflight, User, Verdict};
+use crate::identity::{Finding, IdentityProvider as _, KeyModel, Preflight, User, Verdict};
 use crate::metadata::{self, Exposure, exposures};
 use crate::ui::{Block, Sheet};
 
@@ -48,7 +49,7 @@ fn examine(station: &Station, user: &str, aaguid: Option<Aaguid>) -> Result<Exit
         Some(aaguid) => Subject::of_model(aaguid),
         None => Subject::in_port(station, &order)?,
     };
-    let checked = check(&mut tenant, &user, &subject.model, &subject.abilities, &subject.exposures, &order)?;
+    let checked = check(&mut tenant, &user, &subject.model, subject.findings(&order))?;
     station.face.show(&verdict(&user, &subject, &checked));
     Ok(if checked.failure().is_some() { Exit::Policy } else { Exit::Done })
 }
@@ -58,6 +59,8 @@ struct Subject {
     model: KeyModel,
     abilities: Abilities,
     exposures: Vec<Exposure>,
+    /// What the key says of itself; a model says nothing.
+    info: Option<Info>,
     /// The key as a person finds it.
     key: Option<String>,
 }
@@ -66,7 +69,8 @@ impl Subject {
     /// Nearly every key attests as `packed`; which formats a model has is in no public table.
     fn of_model(aaguid: Aaguid) -> Self {
         let abilities = Abilities::of_model(metadata::model(aaguid).as_ref());
-        Self { model: KeyModel { aaguid, packed: true }, abilities, exposures: exposures(aaguid, None), key: None }
+        let model = KeyModel { aaguid, packed: true };
+        Self { model, abilities, exposures: exposures(aaguid, None), info: None, key: None }
     }
 
     fn in_port(station: &Station, order: &Order) -> Result<Self, CliError> {
@@ -74,7 +78,15 @@ impl Subject {
         let mut key = station.desk(bus.as_mut()).find_key()?;
         let exposures = exposures_of(&mut key)?;
         let abilities = Abilities::of_key(&key, order.reset);
-        Ok(Self { model: key_model(key.info()), abilities, exposures, key: Some(link_line(key.link())) })
+        let (info, name) = (Some(key.info().clone()), Some(link_line(key.link())));
+        Ok(Self { model: key_model(key.info()), abilities, exposures, info, key: name })
+    }
+
+    fn findings(&self, order: &Order) -> Vec<Finding> {
+        let hardening = order.hardening.of(self.model.aaguid);
+        let mut findings = key_findings(&self.abilities, self.info.as_ref(), &hardening, order.pin);
+        findings.extend(exposure_findings(&self.exposures, order.deny_advisory));
+        findings
     }
 }
 

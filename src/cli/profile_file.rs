@@ -38,6 +38,7 @@ pub(super) const STATION_FIELDS: &[&str] = &[
     "sealed",
     "hook",
     "hook_seconds",
+    "hardening",
 ];
 
 /// A profile as it was read: nothing checked but the syntax.

@@ -39,6 +39,7 @@ fn last_step(ledger: &mut dyn Ledger, job: &Job) -> Result<String, LedgerError> 
     let step = match entry.intent {
         Intent::Erase { .. } => "wiping the key",
         Intent::SetPin { .. } | Intent::ReplacePin { .. } => "setting the PIN",
+        Intent::Harden { .. } => "hardening the key",
         Intent::Make { .. } => "making the passkey",
         Intent::Seal => "forcing the PIN change",
         Intent::Register { .. } => "registering",

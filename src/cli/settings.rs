@@ -8,8 +8,8 @@ use super::args::{PinAlphabet, ResetWhen, WishArgs};
 use super::command_line::{Color, CommandLine, Part};
 use super::hand_over::HandOverArgs;
 use super::profile_file::ProfileFile;
-use super::{CliError, ledger_address, places};
-use crate::enroll::{Notice, NoticeTemplate};
+use super::{CliError, hardening, ledger_address, places};
+use crate::enroll::{HardeningRules, Notice, NoticeTemplate};
 use crate::ledger::place::LedgerPlace;
 use crate::metadata::Severity;
 
@@ -150,6 +150,8 @@ pub(super) struct EnrollSettings {
     pub(super) for_spreadsheet: bool,
     /// A message to the user.
     pub(super) notice: Option<Notice>,
+    /// How the key is hardened.
+    pub(super) hardening: HardeningRules,
 }
 
 impl EnrollSettings {
@@ -190,6 +192,7 @@ impl EnrollSettings {
             pin_length,
             pin_alphabet,
             notice: notice(profile)?,
+            hardening: hardening::rules(args.map(|args| &args.hardening), profile)?,
         })
     }
 }

@@ -190,8 +190,12 @@ impl Info {
 
     /// Whether a minimum PIN length can be set and a PIN change forced.
     pub fn can_force_pin_change(&self) -> bool {
-        let listed = self.authenticator_config_commands.as_ref().is_none_or(|list| list.contains(&SET_MIN_PIN_LENGTH));
-        self.can_configure() && self.has("setMinPINLength") && listed
+        self.takes_config(SET_MIN_PIN_LENGTH) && self.has("setMinPINLength")
+    }
+
+    /// Whether authenticatorConfig has this subcommand, as far as the authenticator lists them.
+    pub fn takes_config(&self, subcommand: u64) -> bool {
+        self.can_configure() && self.authenticator_config_commands.as_ref().is_none_or(|list| list.contains(&subcommand))
     }
 
     /// Whether authenticatorConfig is there.

@@ -6,6 +6,7 @@ mod commands;
 pub mod discover;
 pub mod error;
 mod extensions;
+mod hardening;
 pub mod hid;
 mod info;
 mod key_identity;
@@ -28,6 +29,7 @@ pub use commands::{
 pub use commands::{ResidentRp, ResidentUser, Setting, StoreMetadata};
 pub use error::{CtapError, Feature, ReplyError};
 pub use extensions::ExtensionOutputs;
+pub use hardening::{Reading, Requirement, Standing, Wish};
 pub use info::Info;
 pub use key_identity::{KeyIdentity, Look, Rung, Sameness, Serial};
 pub use pin::PinProtocol;

@@ -224,11 +224,17 @@ impl Pinned {
     #[expect(clippy::needless_pass_by_value, reason = "the token is used up")]
     pub fn set_min_pin_length(mut self, token: PinToken<Config>, rules: &MinPinLength) -> Result<Ruled, Failed<Self>> {
         match self.send_rules(&token, rules) {
-            Ok(()) if self.info().change_forced() => Ok(Ruled::Sealed(self.into_sealed())),
-            Ok(()) if rules.force_change => Err(Failed { state: self, error: CtapError::NotForced }),
-            Ok(()) => Ok(Ruled::Pinned(self)),
+            Ok(()) if !self.info().change_forced() && rules.force_change => {
+                Err(Failed { state: self, error: CtapError::NotForced })
+            }
+            Ok(()) => Ok(self.ruled()),
             Err(error) => Err(Failed { state: self, error }),
         }
+    }
+
+    /// The state that getInfo shows after a change of the settings.
+    pub(crate) fn ruled(self) -> Ruled {
+        if self.info().change_forced() { Ruled::Sealed(self.into_sealed()) } else { Ruled::Pinned(self) }
     }
 
     /// Makes the authenticator ask for a new PIN before anything else, and makes sure that it does.

@@ -41,7 +41,7 @@ fn unpacked(packed: u64) -> Option<Version> {
 
 /// One finding an advisory, or one that says that there is none. `deny`: from this severity on it stops an enrolment, also where it
 /// cannot be told whether the key is affected.
-pub(super) fn findings(exposures: &[Exposure], deny: Option<Severity>) -> Vec<Finding> {
+pub fn findings(exposures: &[Exposure], deny: Option<Severity>) -> Vec<Finding> {
     if exposures.is_empty() {
         let sentence = "no advisory is known that concerns the key".into();
         return vec![Finding { check: CHECK, verdict: Verdict::Pass, sentence, remedy: String::new() }];

@@ -60,6 +60,12 @@ pub enum EnrolError {
     /// This model cannot do what is needed.
     #[error("this key cannot be enrolled: {0}")]
     Unsuitable(String),
+    /// The profile demands a setting that this model does not have.
+    #[error("{0}")]
+    CannotHarden(String),
+    /// The key took a setting that is demanded, or refused it, and does not show it.
+    #[error("the key was set so that it {0}, and does not show it")]
+    NotHardened(String),
     /// Wiping needs a yes and got none.
     #[error("the key holds {0} and nobody agreed to wipe it")]
     EraseConsent(String),
@@ -197,6 +203,8 @@ advice! {
     REFUSED_BY_POLICY: "policy/refused-passkey", Policy, "The tenant refused the passkey, and its rules say why; the passkey was removed from the key.", "Do what the check names, then run the same command again.";
     ADVISORY: "policy/advisory", Policy, "A security advisory speaks against this key, as --deny-advisory asks; it was not changed.", "Use a model that is not affected; docs/advisories.md lists them.";
     UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
+    CANNOT_HARDEN: "key/cannot-harden", Key, "A setting is demanded that this key does not have; the key was not changed.", "Use another model, or let keys do without the setting: name it in accept_less of the profile or after --accept-less.";
+    NOT_HARDENED: "key/not-hardened", Key, "The key does not show a setting that is demanded; nothing was registered.", "Use another key; or let keys do without the setting (accept_less) and run the same command again: an enrolment wipes the key first.";
     ERASE_CONSENT: "consent/erase", Person, "The key would lose what it holds and nobody agreed to that.", "Run the command in a terminal and answer the question, or add --yes if its content may go.";
     UNFORCED_PIN_CONSENT: "consent/unforced-pin", Person, "This key cannot force a PIN change and nobody agreed to that; it was not changed.", "Use a key that can, or add --allow-unforced-pin and have the user change the PIN at once.";
     NOT_REMOVED: "key/not-removed", Person, "The key was not taken out in time; it was not changed.", "Run the same command again and take the key out when asked.";
@@ -242,6 +250,8 @@ impl Advised for EnrolError {
             Self::Policy(_) => &POLICY,
             Self::Advisory(_) => &ADVISORY,
             Self::Unsuitable(_) => &UNSUITABLE,
+            Self::CannotHarden(_) => &CANNOT_HARDEN,
+            Self::NotHardened(_) => &NOT_HARDENED,
             Self::EraseConsent(_) => &ERASE_CONSENT,
             Self::UnforcedPinConsent => &UNFORCED_PIN_CONSENT,
             Self::NotRemoved => &NOT_REMOVED,

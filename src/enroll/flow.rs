@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::elsewhere::Outbox;
 use super::error::EnrolError;
 use super::handing::HandOver;
+use super::hardening::HardeningRules;
 use super::notice::Notice;
 use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
@@ -63,6 +64,8 @@ pub struct Order {
     pub display_name: Option<String>,
     /// Wishes for the temporary PIN.
     pub pin: PinWishes,
+    /// How the key is hardened.
+    pub hardening: HardeningRules,
     /// A longer life for the challenge than the tenant's default.
     pub challenge_life: Option<Duration>,
     /// A message to the user once the passkey is registered.
@@ -161,6 +164,7 @@ pub(super) enum Then {
 pub(super) enum Stage {
     Erase(Authenticator, EraseConsent),
     SetPin(Blank, Freshness),
+    Harden(Pinned, Option<Offer>),
     Make(Pinned, Option<Offer>),
     Clean(Pinned, Then),
     Seal(Pinned, Registration),
@@ -278,6 +282,7 @@ impl Enrolment<'_> {
             }
             Stage::Erase(key, consent) => self.erase(work, key, &consent),
             Stage::SetPin(blank, freshness) => self.set_pin(work, order, blank, freshness),
+            Stage::Harden(pinned, offer) => self.harden(work, pinned, offer),
             Stage::Make(pinned, offer) => self.make(work, order, pinned, offer),
             Stage::Clean(pinned, then) => self.clean(work, pinned, then),
             Stage::Seal(pinned, registration) => self.seal(work, order, pinned, registration),

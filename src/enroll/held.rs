@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::EnrolError;
 use super::flow::Enrolment;
+use super::hardening::told;
 use super::preflight::name_of;
 use super::progress::{Phase, Progress};
 use crate::identity::{Registration, User};
@@ -81,6 +82,7 @@ pub(super) fn summary_of(
         second_copy: progress.copies > 0,
         notice: None,
         hand_over: None,
+        hardening: told(&order.hardening, progress),
     }
 }
 

@@ -9,6 +9,7 @@ mod elsewhere;
 mod error;
 mod flow;
 mod handing;
+mod hardening;
 mod held;
 mod left;
 mod notice;
@@ -22,7 +23,7 @@ mod stages;
 mod tenant;
 
 pub use abilities::Abilities;
-pub use advised::exposures_of;
+pub use advised::{exposures_of, findings as exposure_findings};
 pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};
@@ -30,6 +31,7 @@ pub use elsewhere::{Made, Outbox, Submitted, Use, made_by, made_in, use_among, u
 pub use error::{ALL, EnrolError};
 pub use flow::{End, Enrolment, Order, PinWishes, ResetPolicy, Until};
 pub use handing::{Confirmation, Delivery, HandOver, Handing, NotDelivered, Screen};
+pub use hardening::{HardeningRules, SettingName, Wishes, hardening_findings, key_findings};
 pub use held::{Held, Why, held};
 pub use left::{Left, left_of};
 pub use notice::{Notice, NoticeTemplate, TemplateError};

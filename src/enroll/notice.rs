@@ -256,6 +256,7 @@ mod tests {
             second_copy: false,
             notice: None,
             hand_over: None,
+            hardening: Vec::new(),
         }
     }
 

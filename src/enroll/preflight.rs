@@ -7,14 +7,15 @@ use super::advised;
 use super::consent::{EraseConsent, UnforcedPinConsent};
 use super::elsewhere::made_by;
 use super::flow::{Enrolment, Freshness, Order, Stage, Work};
+use super::hardening::{is_of_hardening, key_findings, pin_wishes};
 use super::replug::is_blank;
 use super::stages::pin_terms;
 use crate::advice::Advised as _;
-use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Sameness};
+use crate::ctap::{Aaguid, Authenticator, Blank, Info, KeyIdentity, Look, Requirement, Sameness};
 use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer, Preflight, User, Verdict};
 use crate::identity::{passkey_name, passkey_name_marked, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob, Place};
-use crate::metadata::{self, Exposure};
+use crate::metadata;
 use crate::ui::{Event, Step};
 
 impl Enrolment<'_> {
@@ -32,7 +33,8 @@ impl Enrolment<'_> {
             self.key_awaits_nothing(&identity)?;
         }
         let abilities = Abilities::of_key(&key, order.reset);
-        self.key_suits(&abilities, key.info(), order)?;
+        let hardening = order.hardening.of(key.info().aaguid);
+        self.key_suits(&abilities, key.info(), &hardening, order)?;
         self.nothing_speaks_against(&mut key, order)?;
         let wipe = abilities.wipe();
         let offer = self.tenant_allows(&user, key.info(), order)?;
@@ -62,6 +64,8 @@ impl Enrolment<'_> {
             replaces: order.replaces.clone(),
             place: if self.outbox.is_some() { Place::Make } else { Place::Here },
             task: order.task,
+            hardening,
+            surprises: Vec::new(),
         };
         let id = self.ledger.open_job(&job)?;
         let (upn, serial) = (job.upn.clone(), job.key.shown_serial().map(ToOwned::to_owned));
@@ -79,12 +83,21 @@ impl Enrolment<'_> {
     }
 
     /// The key's half.
-    fn key_suits(&mut self, abilities: &Abilities, info: &Info, order: &Order) -> Result<(), EnrolError> {
-        let checked = Preflight { findings: abilities.findings(&order.pin) };
+    fn key_suits(
+        &mut self,
+        abilities: &Abilities,
+        info: &Info,
+        hardening: &[Requirement],
+        order: &Order,
+    ) -> Result<(), EnrolError> {
+        let checked = Preflight { findings: key_findings(abilities, Some(info), hardening, order.pin) };
         self.tell_findings(&checked);
         match checked.failure() {
             None => Ok(()),
-            Some(failure) if failure.check == PIN_LENGTH => Ok(pin_terms(order, info, &[]).length().map(drop)?),
+            Some(failure) if failure.check == PIN_LENGTH => {
+                Ok(pin_terms(pin_wishes(order.pin, hardening, info), info, &[]).length().map(drop)?)
+            }
+            Some(failure) if is_of_hardening(failure.check) => Err(EnrolError::CannotHarden(failure.sentence.clone())),
             Some(failure) => Err(EnrolError::Unsuitable(failure.sentence.clone())),
         }
     }
@@ -161,18 +174,17 @@ impl Enrolment<'_> {
 
 /// Everything that can be known of a user and a key, or a model, before the touch. Nothing changes, on the key or in the tenant.
 ///
+/// `key` is what was found out about the key or the model: [`key_findings`].
+///
 /// # Errors
 /// Only what would spoil every call: sign-in, network.
 pub fn check(
     provider: &mut dyn IdentityProvider,
     user: &User,
     model: &KeyModel,
-    abilities: &Abilities,
-    exposures: &[Exposure],
-    order: &Order,
+    key: Vec<Finding>,
 ) -> Result<Preflight, IdentityError> {
-    let mut findings = abilities.findings(&order.pin);
-    findings.extend(advised::findings(exposures, order.deny_advisory));
+    let mut findings = key;
     findings.extend(provider.preflight(user, model)?.findings);
     let mut offered = offered(provider, user)?;
     if offered.verdict == Verdict::Fail && findings.iter().any(|finding| finding.verdict == Verdict::Fail) {

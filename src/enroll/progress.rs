@@ -1,5 +1,6 @@
 //! How far a job got, read from its journal alone. The key and the tenant are asked afterwards; nothing is assumed.
 
+use crate::ctap::{Reading, Wish};
 use crate::identity::Registration;
 use crate::ledger::{Entry, Intent, Outcome};
 use crate::webauthn::CredentialId;
@@ -56,6 +57,8 @@ pub(super) struct Progress {
     pub(super) strays: Vec<CredentialId>,
     /// The passkey that is on the key now was sent, however that ended.
     pub(super) sent: bool,
+    /// Settings that were asked for since the key was blank, and what it showed of them.
+    pub(super) hardened: Vec<(Wish, Option<Reading>)>,
 }
 
 impl Progress {
@@ -70,6 +73,7 @@ impl Progress {
             delivered: false,
             strays: Vec::new(),
             sent: false,
+            hardened: Vec::new(),
         };
         entries.iter().fold(start, Self::step)
     }
@@ -77,7 +81,7 @@ impl Progress {
     fn step(mut self, entry: &Entry) -> Self {
         // Every one of these is done by the key's PIN: of two that it might have, the newer one. The older one is the PIN
         // only as long as the key still wants it changed.
-        if matches!(entry.intent, Intent::Make { .. } | Intent::DeleteCredential { .. } | Intent::Seal) {
+        if matches!(entry.intent, Intent::Harden { .. } | Intent::Make { .. } | Intent::DeleteCredential { .. } | Intent::Seal) {
             self.pins.truncate(1);
         }
         let unsure = matches!(entry.outcome, None | Some(Outcome::Unknown { .. }));
@@ -102,8 +106,17 @@ impl Progress {
             // What was handed over is not the PIN any more, or may not be.
             (self.confirmed, self.delivered) = (false, false);
         }
+        match (&entry.intent, &entry.outcome) {
+            // A key gets its first PIN when it is blank, and what was set before went with the wipe.
+            (Intent::SetPin { .. }, _) => self.hardened.clear(),
+            (Intent::Harden { wish }, Some(Outcome::Hardened { effective })) => {
+                self.hardened.retain(|(known, _)| known != wish);
+                self.hardened.push((wish.clone(), *effective));
+            }
+            _ => {}
+        }
         match &entry.intent {
-            Intent::Withdraw { .. } | Intent::Notice { .. } | Intent::Retire { .. } => {}
+            Intent::Harden { .. } | Intent::Withdraw { .. } | Intent::Notice { .. } | Intent::Retire { .. } => {}
             Intent::HandOver { .. } => {
                 self.copies = self.copies.saturating_add(1);
                 self.delivered |= matches!(entry.outcome, Some(Outcome::Done | Outcome::Delivered { .. }));

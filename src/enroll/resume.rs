@@ -85,7 +85,7 @@ impl Enrolment<'_> {
     fn make_again(&mut self, work: &Work, order: &Order, pinned: Pinned) -> Result<Stage, EnrolError> {
         let offer = self.tenant_allows(&work.user, pinned.info(), order)?;
         match self.no_strangers(order, pinned, Freshness::Claimed)? {
-            Stage::Make(pinned, _) => Ok(Stage::Make(pinned, Some(offer))),
+            Stage::Harden(pinned, _) => Ok(Stage::Harden(pinned, Some(offer))),
             other => Ok(other),
         }
     }

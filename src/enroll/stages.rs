@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::EnrolError;
 use super::consent::EraseConsent;
-use super::flow::{Enrolment, Finished, Freshness, Order, Stage, Then, Work};
+use super::flow::{Enrolment, Finished, Freshness, Order, PinWishes, Stage, Then, Work};
+use super::hardening::pin_wishes;
 use super::outcome::half_done;
 use super::replug;
 use super::resume::LEAST_RETRIES;
@@ -93,18 +94,19 @@ impl Enrolment<'_> {
 
     fn draw(&mut self, work: &Work, order: &Order, info: &Info) -> Result<Pin, EnrolError> {
         let avoid = [work.user.upn.as_str(), work.order.key.shown_serial().unwrap_or_default()];
-        Ok(pin_terms(order, info, &avoid).draw(&mut *(self.desk.generators)())?)
+        let wishes = pin_wishes(order.pin, &work.order.hardening, info);
+        Ok(pin_terms(wishes, info, &avoid).draw(&mut *(self.desk.generators)())?)
     }
 
     /// A key that only looked fresh may hold somebody's passkeys, which only its PIN tells: those need a consent as well.
     pub(super) fn no_strangers(&mut self, order: &Order, mut pinned: Pinned, freshness: Freshness) -> Result<Stage, EnrolError> {
         if freshness == Freshness::Wiped || !pinned.info().can_manage_credentials() {
-            return Ok(Stage::Make(pinned, None));
+            return Ok(Stage::Harden(pinned, None));
         }
         let token = pinned.token_for_credentials()?;
         let existing = pinned.credentials(token)?.metadata()?.existing;
         if existing == 0 {
-            return Ok(Stage::Make(pinned, None));
+            return Ok(Stage::Harden(pinned, None));
         }
         let mut key = pinned.into_authenticator();
         let consent = EraseConsent::ask(&self.desk, &mut key, format!("{existing} passkeys"), order.erase_agreed)?;
@@ -173,7 +175,7 @@ impl Enrolment<'_> {
         }
         self.ledger.after(ticket, &Outcome::Done)?;
         match then {
-            Then::Remake => Ok(Stage::Make(pinned, None)),
+            Then::Remake => Ok(Stage::Harden(pinned, None)),
             Then::Stop(reason) => Err(reason),
         }
     }
@@ -266,14 +268,14 @@ fn delete_all(pinned: &mut Pinned, token: PinToken<CredentialManagement>, rp_id:
 }
 
 /// The rules for a temporary PIN on this key.
-pub(super) fn pin_terms<'a>(order: &Order, info: &Info, avoid: &'a [&'a str]) -> PinTerms<'a> {
+pub(super) fn pin_terms<'a>(wishes: PinWishes, info: &Info, avoid: &'a [&'a str]) -> PinTerms<'a> {
     PinTerms {
-        alphabet: order.pin.alphabet,
+        alphabet: wishes.alphabet,
         key_minimum: info.min_pin_length(),
         key_maximum: info.max_pin_length(),
-        profile_minimum: order.pin.minimum,
+        profile_minimum: wishes.minimum,
         avoid,
-        for_spreadsheet: order.pin.for_spreadsheet,
+        for_spreadsheet: wishes.for_spreadsheet,
     }
 }
 

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::aaguid::Aaguid;
-use crate::ctap::{KeyIdentity, LinkKind, Serial};
+use crate::ctap::{KeyIdentity, LinkKind, Reading, Serial, Wish};
 use crate::identity::Registration;
 use crate::ledger::{Batches, Intent, Job, JobId, JobState, Ledger, LedgerError, NewJob, Outcome, Place, Ticket};
 use crate::secret::SealedPin;
@@ -67,6 +67,8 @@ pub(super) fn order(upn: &str) -> NewJob {
         display_name: "Schlüssel 1".into(),
         place: Place::Here,
         task: None,
+        hardening: Vec::new(),
+        surprises: Vec::new(),
     }
 }
 
@@ -90,6 +92,9 @@ fn intents() -> Vec<Intent> {
         Intent::SetPin { draw: 1 },
         Intent::ReplacePin { draw: 5 },
         Intent::Make { challenge_sha256: "ab".repeat(32), expires: "2026-11-23T10:05:00Z".parse().unwrap() },
+        Intent::Harden { wish: Wish::AlwaysUv },
+        Intent::Harden { wish: Wish::MinPinReaders { rp_ids: vec!["login.microsoft.com".into()] } },
+        Intent::Harden { wish: Wish::MinPinLength { least: 63 } },
         Intent::Seal,
         Intent::Register { registration: registration() },
         Intent::DeleteCredential { credential_id: Some(CredentialId(vec![9; 64])) },
@@ -105,6 +110,9 @@ fn outcomes() -> Vec<Outcome> {
     vec![
         Outcome::Done,
         Outcome::Made { registration: registration() },
+        Outcome::Hardened { effective: Some(Reading::Switch(true)) },
+        Outcome::Hardened { effective: Some(Reading::Length(8)) },
+        Outcome::Hardened { effective: None },
         Outcome::Sealed { effective: true },
         Outcome::Registered { method: "AbC-_1".into() },
         Outcome::Failed { code: "key/pin-weak".into(), sentence: "weak".into() },

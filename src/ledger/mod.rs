@@ -19,7 +19,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ctap::KeyIdentity;
+use crate::ctap::{KeyIdentity, Reading, Requirement, Wish};
 use crate::identity::Registration;
 use crate::secret::SealedPin;
 use crate::webauthn::CredentialId;
@@ -74,6 +74,12 @@ pub struct NewJob {
     /// The task of a batch that it is for. One that is not of this ledger is never named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// How the key is to be hardened, in the order in which it is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hardening: Vec<Requirement>,
+    /// What may surprise the user at the first sign-in: words of the table, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surprises: Vec<String>,
 }
 
 /// Which part of an enrolment is done where the job is recorded.
@@ -134,6 +140,11 @@ pub enum Intent {
     ReplacePin {
         /// 1 for the first draw.
         draw: u8,
+    },
+    /// A setting of the key will be made stricter, unless it is so already.
+    Harden {
+        /// Which.
+        wish: Wish,
     },
     /// A credential will be made.
     Make {
@@ -201,6 +212,11 @@ impl Intent {
 pub enum Outcome {
     /// Done, nothing more to say.
     Done,
+    /// A setting was asked for, as far as the key has it; this is what it shows now.
+    Hardened {
+        /// As read back; `None` if the key took it and does not tell.
+        effective: Option<Reading>,
+    },
     /// A credential exists on the key.
     Made {
         /// What is to be posted.

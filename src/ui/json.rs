@@ -224,6 +224,7 @@ mod tests {
             second_copy: false,
             notice: None,
             hand_over: None,
+            hardening: Vec::new(),
         };
         let handed = Handed { summary: &summary, temporary_pin: Some("48213930"), pin_must_be_changed: true };
         let value = read(&line(Body::Result { result: handed }));

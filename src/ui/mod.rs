@@ -1,6 +1,7 @@
 //! What is told and asked: typed events and questions, so that a terminal, a log and a script each get their own form.
 
 mod face;
+mod hardened;
 mod json;
 mod log_lines;
 mod plain;
@@ -24,6 +25,7 @@ use crate::identity::Finding;
 use crate::secret::Pin;
 
 pub use face::{Face, JSON_VERSION, Problem, Revealed};
+pub use hardened::{Hardened, Requested};
 #[cfg(test)]
 #[cfg(feature = "simulator")]
 pub(crate) use json::Handed;
@@ -368,6 +370,9 @@ pub struct Summary {
     /// Where the PIN went, if not onto the screen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<HandedBy>,
+    /// What was asked of the settings of the key, and what it shows of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hardening: Vec<Hardened>,
 }
 
 /// A hand-over on another way than the screen.

@@ -13,6 +13,8 @@ pub enum Step {
     Erase,
     /// Setting the temporary PIN.
     Pin,
+    /// Making the settings of the key stricter.
+    Harden,
     /// Making the passkey.
     Make,
     /// Checking what the key made.

@@ -127,6 +127,7 @@ fn begin(step: Step) -> &'static str {
         Step::Preflight => "Checking the user, the policy and the key.",
         Step::Erase => "Wiping the key.",
         Step::Pin => "Setting a temporary PIN.",
+        Step::Harden => "Hardening the key.",
         Step::Make => "Making the passkey.",
         Step::Verify => "Checking what the key made.",
         Step::Seal => "Forcing a PIN change.",

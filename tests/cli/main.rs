@@ -8,6 +8,7 @@ mod advisories;
 mod batches;
 mod credentials;
 mod enrolling;
+mod hardening;
 #[path = "../support/judge.rs"]
 mod judge;
 mod place;

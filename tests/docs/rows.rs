@@ -62,6 +62,7 @@ pub const ROWS: &[Row] = &[
     run("keywright keys list"),
     run("keywright keys info"),
     run("keywright keys info --json"),
+    elsewhere("keywright keys harden", "tests/cli/hardening.rs", "\"harden\""),
     elsewhere("keywright keys credentials list", "tests/cli/credentials.rs", "&[\"list\"]"),
     run("keywright enroll adele@contoso.example"),
     run_as(

@@ -18,6 +18,7 @@ mod deaths;
 mod ends;
 mod good;
 mod handing;
+mod hardening;
 mod journal;
 mod links;
 mod notices;

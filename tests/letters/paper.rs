@@ -46,6 +46,7 @@ pub(crate) fn summary(forced: bool) -> Summary {
         second_copy: false,
         notice: None,
         hand_over: None,
+        hardening: Vec::new(),
     }
 }
 

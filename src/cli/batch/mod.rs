@@ -26,7 +26,7 @@ use working::LaneArgs;
 #[command(defer = true)]
 pub(super) enum BatchCommand {
     /// Make keys for everybody of a roster, as many at once as there are ports and readers
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show the batches, or one of them with its rows
     Status(Selection),
     /// Go on with a batch

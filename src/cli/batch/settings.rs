@@ -6,6 +6,7 @@ use super::super::CliError;
 use super::super::args::{PinAlphabet, ResetWhen};
 use super::super::profile_file::ProfileFile;
 use super::super::settings::EnrollSettings;
+use crate::enroll::HardeningRules;
 use crate::ledger::{Batch, LedgerError};
 use crate::metadata::Severity;
 
@@ -28,6 +29,9 @@ pub(super) struct BatchSettings {
     pub(super) pin_alphabet: PinAlphabet,
     /// Users get a message, as the profile says.
     pub(super) notice: bool,
+    /// How keys are hardened.
+    #[serde(default)]
+    pub(super) hardening: HardeningRules,
 }
 
 impl BatchSettings {
@@ -49,6 +53,7 @@ impl BatchSettings {
             pin_alphabet: self.pin_alphabet,
             notice,
             for_spreadsheet: false,
+            hardening: self.hardening,
         })
     }
 }
@@ -63,6 +68,7 @@ impl From<&EnrollSettings> for BatchSettings {
             pin_length: settings.pin_length,
             pin_alphabet: settings.pin_alphabet,
             notice: settings.notice.is_some(),
+            hardening: settings.hardening.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `keys`: the key in the port or on the reader.
 
 mod credentials;
+mod harden;
 mod info;
 mod list;
 mod pin;
@@ -21,6 +22,7 @@ pub(super) fn run(station: &Station, command: &KeysCommand) -> Result<(), CliErr
         KeysCommand::Info => info::run(station, &mut desk),
         KeysCommand::Reset => reset::run(station, &mut desk),
         KeysCommand::Pin(command) => pin::run(station, &mut desk, command),
+        KeysCommand::Harden { hardening, pin } => harden::run(station, &mut desk, hardening, *pin),
         KeysCommand::Credentials(command) => credentials::run(station, &mut desk, command),
     }
 }

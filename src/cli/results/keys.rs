@@ -7,7 +7,7 @@ use crate::aaguid::Aaguid;
 use crate::batch::inventory::Holding;
 use crate::ctap::{Info, KeyIdentity, LinkKind};
 use crate::metadata::Exposure;
-use crate::ui::Problem;
+use crate::ui::{Hardened, Problem};
 use crate::webauthn::CredentialId;
 
 results! {
@@ -103,6 +103,16 @@ results! {
         pin_retries: u8,
         /// The key has to be taken out and put back before the next try; `null` if it does not tell.
         power_cycle_needed: Option<bool>,
+        /// Which key.
+        identity: KeyIdentity,
+    }
+
+    /// `keys harden`.
+    KeyHardened {
+        /// What was asked of it, and what it shows.
+        hardening: Vec<Hardened>,
+        /// Its PIN is shorter than it takes now and has to be changed before the key is used.
+        pin_change_forced: bool,
         /// Which key.
         identity: KeyIdentity,
     }

@@ -19,8 +19,8 @@ use crate::ledger::JobId;
 
 pub(super) use batch::{BatchPlanned, BatchTaken, RosterFaults};
 pub(super) use keys::{
-    CredentialDeleted, CredentialList, CredentialRenamed, CredentialRow, KeyInfo, KeyList, KeyReset, KeyRow, PinChangeForced,
-    PinChanged, PinSet, PinTries,
+    CredentialDeleted, CredentialList, CredentialRenamed, CredentialRow, KeyHardened, KeyInfo, KeyList, KeyReset, KeyRow,
+    PinChangeForced, PinChanged, PinSet, PinTries,
 };
 pub(super) use lanes::{
     BatchExport, BatchFailure, BatchLane, BatchList, BatchRetried, BatchRow, BatchStatus, BatchTask, BatchUndone, BatchWorked,

@@ -10,6 +10,7 @@ use opensk::api::customization::{CustomizationImpl, DEFAULT_CUSTOMIZATION};
 use opensk::api::key_store::{self, KeyStore};
 use opensk::api::persist::Persist;
 use opensk::api::rng::Rng;
+use opensk::ctap::data_formats::EnterpriseAttestationMode;
 use opensk::ctap::status_code::CtapResult;
 use opensk::ctap::{Channel, CtapState};
 use opensk::env::Env;
@@ -193,6 +194,7 @@ impl Engine {
             allows_pin_protocol_v1: model.protocols != Protocols::TwoOnly,
             default_min_pin_length: model.minimum_pin,
             enforce_always_uv: model.always_uv,
+            enterprise_attestation_mode: model.enterprise_attestation.then_some(EnterpriseAttestationMode::PlatformManaged),
             use_batch_attestation: true,
             ..DEFAULT_CUSTOMIZATION
         };

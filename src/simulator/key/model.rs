@@ -39,6 +39,8 @@ pub struct Model {
     pub protocols: Protocols,
     /// User verification for everything, and no way to turn it off.
     pub always_uv: bool,
+    /// Enterprise attestation can be switched on.
+    pub enterprise_attestation: bool,
     /// authenticatorCredentialManagement.
     pub credential_management: bool,
     /// A reset wants a touch of five seconds.
@@ -68,6 +70,7 @@ const fn model(slug: &'static str, name: &'static str, (aaguid, leaf): (Aaguid, 
         maximum_pin: None,
         protocols: Protocols::Both,
         always_uv: false,
+        enterprise_attestation: false,
         credential_management: true,
         long_touch: false,
         ctap_2_0: false,
@@ -81,7 +84,7 @@ const fn model(slug: &'static str, name: &'static str, (aaguid, leaf): (Aaguid, 
 
 impl Model {
     /// Everything that CTAP 2.1 has, and a serial number that the maker's command tells.
-    pub const STANDARD: Self = model("standard", "Training Key", attestation::STANDARD);
+    pub const STANDARD: Self = Self { enterprise_attestation: true, ..model("standard", "Training Key", attestation::STANDARD) };
     /// Cannot force a change of the PIN: no authenticatorConfig.
     pub const NO_FORCED_CHANGE: Self = Self {
         forced_change: false,
