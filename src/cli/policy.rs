@@ -9,11 +9,11 @@ use super::{CliError, doctor, enrolling};
 use crate::aaguid::Aaguid;
 use crate::advice::Exit;
 use crate::ctap::Info;
-use crate::enroll::{Abilities, Order, check, exposure_findings, exposures_of, key_findings, key_model, link_line};
+use crate::enroll::{Abilities, Order, check, exposure_findings, exposures_of, key_findings, key_model, link_line, surprises};
 use crate::identity::entra::{ModelView, PolicyOverview, ProfileView, RestrictionView};
 use crate::identity::{Finding, IdentityProvider as _, KeyModel, Preflight, User, Verdict};
 use crate::metadata::{self, Exposure, exposures};
-use crate::ui::{Block, Sheet};
+use crate::ui::{Block, Sheet, Surprise, sentence};
 
 /// `policy`.
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,8 @@ fn examine(station: &Station, user: &str, aaguid: Option<Aaguid>) -> Result<Exit
         None => Subject::in_port(station, &order)?,
     };
     let checked = check(&mut tenant, &user, &subject.model, subject.findings(&order))?;
-    station.face.show(&verdict(&user, &subject, &checked));
+    let surprises = subject.surprises(&order);
+    station.face.show(&verdict(&user, &subject, &checked, &surprises));
     Ok(if checked.failure().is_some() { Exit::Policy } else { Exit::Done })
 }
 
@@ -82,6 +83,11 @@ impl Subject {
         Ok(Self { model: key_model(key.info()), abilities, exposures, info, key: name })
     }
 
+    fn surprises(&self, order: &Order) -> Vec<Surprise> {
+        let aaguid = self.model.aaguid;
+        surprises(&self.abilities, aaguid, self.info.as_ref(), &order.hardening.of(aaguid))
+    }
+
     fn findings(&self, order: &Order) -> Vec<Finding> {
         let hardening = order.hardening.of(self.model.aaguid);
         let mut findings = key_findings(&self.abilities, self.info.as_ref(), &hardening, order.pin);
@@ -90,7 +96,7 @@ impl Subject {
     }
 }
 
-fn verdict(user: &User, subject: &Subject, checked: &Preflight) -> Sheet {
+fn verdict(user: &User, subject: &Subject, checked: &Preflight, surprises: &[Surprise]) -> Sheet {
     let model = &subject.model;
     let count = |verdict| checked.findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (failed, unknown, warned) = (count(Verdict::Fail), count(Verdict::Unknown), count(Verdict::Warn));
@@ -105,6 +111,7 @@ fn verdict(user: &User, subject: &Subject, checked: &Preflight) -> Sheet {
         failed,
         warned,
         unknown,
+        first_sign_in: surprises,
     };
     let end = match (failed, unknown) {
         (0, 0) => format!("Nothing is in the way of this key for {}.", user.upn),
@@ -113,7 +120,10 @@ fn verdict(user: &User, subject: &Subject, checked: &Preflight) -> Sheet {
     };
     let model = Some(metadata::title(model.aaguid));
     let head = Block::fields([("user", Some(user.upn.clone())), ("key", subject.key.clone()), ("model", model)]);
-    Sheet::new(&result, vec![head, doctor::table(&checked.findings), Block::Line(end)])
+    let rows = surprises.iter().map(|one| vec![one.word.to_owned(), format!("{} {}", sentence(one.sentence), one.next)]);
+    let day_one = Block::Table { head: vec!["FIRST SIGN-IN", "WHAT MAY SURPRISE"], rows: rows.collect() };
+    let blank = || Block::Line(String::new());
+    Sheet::new(&result, vec![head, doctor::table(&checked.findings), blank(), day_one, blank(), Block::Line(end)])
 }
 
 fn show(station: &Station) -> Result<(), CliError> {

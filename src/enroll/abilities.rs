@@ -88,6 +88,16 @@ impl Abilities {
         }
     }
 
+    /// Whether it can force a PIN change.
+    pub(super) const fn forces_change(&self) -> Option<bool> {
+        self.forced_change
+    }
+
+    /// Whether it has hmac-secret.
+    pub(super) const fn hmac_secret(&self) -> Option<bool> {
+        self.hmac_secret
+    }
+
     /// Whether the key has to be wiped first.
     pub(super) fn wipe(&self) -> bool {
         self.reset != Reset::NotNeeded

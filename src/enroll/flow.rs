@@ -1,7 +1,9 @@
 //! One enrolment as a walk over stages. A stage owns what proves that it may run (a blank key, a key whose PIN is
 //! known, a verified registration) and names the stage that follows; every act stands in the journal before it happens.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::consent::EraseConsent;
@@ -13,6 +15,7 @@ use super::hardening::HardeningRules;
 use super::notice::Notice;
 use super::outcome::outcome_of;
 use super::progress::{Phase, Progress};
+use crate::aaguid::Aaguid;
 use crate::ctap::{Authenticator, Blank, LinkError, Pinned, Sealed};
 use crate::handover::pin::{Alphabet, Safe};
 use crate::identity::{IdentityProvider, Offer, Registration, User};
@@ -66,6 +69,8 @@ pub struct Order {
     pub pin: PinWishes,
     /// How the key is hardened.
     pub hardening: HardeningRules,
+    /// Models whose surprises at the first sign-in were told: shared by the enrolments that are made with clones of this.
+    pub foretold: Arc<Mutex<BTreeSet<Aaguid>>>,
     /// A longer life for the challenge than the tenant's default.
     pub challenge_life: Option<Duration>,
     /// A message to the user once the passkey is registered.

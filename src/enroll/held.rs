@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::EnrolError;
+use super::first_sign_in::of_words;
 use super::flow::Enrolment;
 use super::hardening::told;
 use super::preflight::name_of;
@@ -83,6 +84,7 @@ pub(super) fn summary_of(
         notice: None,
         hand_over: None,
         hardening: told(&order.hardening, progress),
+        first_sign_in: of_words(&order.surprises),
     }
 }
 

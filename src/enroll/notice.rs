@@ -257,6 +257,7 @@ mod tests {
             notice: None,
             hand_over: None,
             hardening: Vec::new(),
+            first_sign_in: Vec::new(),
         }
     }
 

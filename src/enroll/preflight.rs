@@ -1,11 +1,14 @@
 //! Everything that can be known before the touch: the user, the tenant's rules, the model's abilities, the consents.
 //! Nothing on the key or in the tenant has changed when this fails.
 
+use std::sync::PoisonError;
+
 use super::EnrolError;
 use super::abilities::{Abilities, PIN_LENGTH, signs_with};
 use super::advised;
 use super::consent::{EraseConsent, UnforcedPinConsent};
 use super::elsewhere::made_by;
+use super::first_sign_in::surprises;
 use super::flow::{Enrolment, Freshness, Order, Stage, Work};
 use super::hardening::{is_of_hardening, key_findings, pin_wishes};
 use super::replug::is_blank;
@@ -16,7 +19,7 @@ use crate::identity::{Finding, IdentityError, IdentityProvider, KeyModel, Offer,
 use crate::identity::{passkey_name, passkey_name_marked, passkey_name_of};
 use crate::ledger::{Job, JobState, NewJob, Place};
 use crate::metadata;
-use crate::ui::{Event, Step};
+use crate::ui::{Event, Step, Surprise};
 
 impl Enrolment<'_> {
     /// Checks everything, gets the consents and opens the job.
@@ -36,8 +39,10 @@ impl Enrolment<'_> {
         let hardening = order.hardening.of(key.info().aaguid);
         self.key_suits(&abilities, key.info(), &hardening, order)?;
         self.nothing_speaks_against(&mut key, order)?;
+        let surprises = surprises(&abilities, key.info().aaguid, Some(key.info()), &hardening);
         let wipe = abilities.wipe();
         let offer = self.tenant_allows(&user, key.info(), order)?;
+        self.foretell(order, key.info().aaguid, &surprises);
         let forces = key.info().can_force_pin_change();
         if !forces {
             UnforcedPinConsent::obtain(&self.desk, &key, order.unforced_pin_agreed)?;
@@ -65,7 +70,7 @@ impl Enrolment<'_> {
             place: if self.outbox.is_some() { Place::Make } else { Place::Here },
             task: order.task,
             hardening,
-            surprises: Vec::new(),
+            surprises: surprises.iter().map(|one| one.word.to_owned()).collect(),
         };
         let id = self.ledger.open_job(&job)?;
         let (upn, serial) = (job.upn.clone(), job.key.shown_serial().map(ToOwned::to_owned));
@@ -126,6 +131,15 @@ impl Enrolment<'_> {
     fn tell_findings(&self, checked: &Preflight) {
         for finding in checked.findings.iter().filter(|finding| finding.verdict != Verdict::Pass) {
             self.desk.tell(&Event::Found { finding: finding.clone() });
+        }
+    }
+
+    /// Tells what comes from this key, once for each model.
+    fn foretell(&self, order: &Order, aaguid: Aaguid, surprises: &[Surprise]) {
+        if order.foretold.lock().unwrap_or_else(PoisonError::into_inner).insert(aaguid) {
+            for surprise in surprises.iter().filter(|one| one.particular) {
+                self.desk.tell(&Event::Surprise { surprise: *surprise });
+            }
         }
     }
 

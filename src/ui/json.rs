@@ -225,6 +225,7 @@ mod tests {
             notice: None,
             hand_over: None,
             hardening: Vec::new(),
+            first_sign_in: Vec::new(),
         };
         let handed = Handed { summary: &summary, temporary_pin: Some("48213930"), pin_must_be_changed: true };
         let value = read(&line(Body::Result { result: handed }));

@@ -10,6 +10,7 @@ mod sheet;
 mod spot;
 mod step;
 mod streams;
+mod surprise;
 mod terminal;
 mod unattended;
 mod words;
@@ -36,6 +37,7 @@ pub use sheet::{Block, Sheet};
 pub use spot::{Spot, Totals};
 pub use step::Step;
 pub use streams::{keyboard_is_there, set_colours, talk_is_seen};
+pub use surprise::Surprise;
 pub use terminal::Terminal;
 pub use unattended::Unattended;
 pub use words::sentence;
@@ -82,6 +84,12 @@ pub enum Event {
     Found {
         /// The finding.
         finding: Finding,
+    },
+    /// Something that its user may not expect at the first sign-in.
+    Surprise {
+        /// What.
+        #[serde(flatten)]
+        surprise: Surprise,
     },
     /// Take the key out (or off the reader).
     RemoveKey {
@@ -373,6 +381,9 @@ pub struct Summary {
     /// What was asked of the settings of the key, and what it shows of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hardening: Vec<Hardened>,
+    /// What may surprise the user at the first sign-in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_sign_in: Vec<Surprise>,
 }
 
 /// A hand-over on another way than the screen.

@@ -42,6 +42,9 @@ fn put(event: &Event) -> (Tone, String) {
         Event::StepBegins { step } => (Tone::Busy, begin(*step).into()),
         Event::StepDone { note, .. } => (Tone::Done, sentence(note)),
         Event::Found { finding } => judge(finding),
+        Event::Surprise { surprise } => {
+            (Tone::Note, format!("At the first sign-in: {} {}", sentence(surprise.sentence), surprise.next))
+        }
         Event::RemoveKey { reader: false } => (Tone::Act, "Take the key out.".into()),
         Event::RemoveKey { reader: true } => (Tone::Act, "Take the key off the reader.".into()),
         Event::ReturnKey { reader, window, long } => (Tone::Act, put_back(*reader, window.as_secs(), *long)),

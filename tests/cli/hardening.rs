@@ -66,7 +66,13 @@ fn an_enrolment_hardens_its_key() {
     let check = place.run(&["--simulate", "--json", "--profile", "desk.toml", "policy", "check", ADELE]).done().last();
     let checks = check["result"]["checks"].as_array().unwrap();
     assert!(checks.iter().any(|one| one["check"] == "key/min-pin-length" && one["verdict"] == "pass"), "{check}");
+    let words = |of: &Value| -> Vec<String> {
+        let list = of["result"]["firstSignIn"].as_array().unwrap();
+        list.iter().map(|one| one["word"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(words(&check).contains(&"always-uv".to_owned()) && words(&check).contains(&"longer-pin".to_owned()), "{check}");
     let enrolled = place.run(&["--simulate", "--json", "--profile", "desk.toml", "enroll", ADELE]).done().last();
+    assert_eq!(words(&enrolled), words(&check), "the record has what the check had");
     let settings = enrolled["result"]["hardening"].as_array().unwrap();
     assert_eq!(settings.len(), 2, "{enrolled}");
     assert!(settings.iter().all(|one| one["met"] == true), "{enrolled}");

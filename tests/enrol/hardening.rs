@@ -235,6 +235,24 @@ fn the_link_dies_at_every_setting() {
     }
 }
 
+#[test]
+fn what_may_surprise_the_user_is_told_before_the_touch_and_once_a_model() {
+    let world = World::new(&Model::STANDARD);
+    let (face, order) = (sure(), hardened(everything()));
+    let summary = world.enroll(&face, &order).unwrap();
+    let lines = face.said();
+    for word in ["forced-pin-change", "always-uv", "longer-pin"] {
+        let at = lines.find(&format!("\"event\":\"surprise\",\"word\":\"{word}\"")).unwrap_or_else(|| panic!("{word}: {lines}"));
+        assert!(at < lines.find("\"step\":\"pin\"").unwrap(), "{word}");
+        assert!(summary.first_sign_in.iter().any(|one| one.word == word), "{word}");
+    }
+    assert!(!lines.contains("remote-desktop"), "what counts for every key is not told each time");
+    assert!(summary.first_sign_in.iter().any(|one| one.word == "remote-desktop"), "but is in the record");
+    let again = sure();
+    world.enroll(&again, &order).unwrap();
+    assert!(!again.said().contains("\"event\":\"surprise\""));
+}
+
 /// The wishes of the run that began it count: its PIN was made for them.
 #[test]
 fn a_run_that_is_taken_up_wishes_for_what_the_first_one_did() {

@@ -47,6 +47,7 @@ pub(crate) fn summary(forced: bool) -> Summary {
         notice: None,
         hand_over: None,
         hardening: Vec::new(),
+        first_sign_in: Vec::new(),
     }
 }
 

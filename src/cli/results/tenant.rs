@@ -6,6 +6,7 @@ use super::results;
 use crate::aaguid::Aaguid;
 use crate::identity::entra::{Need, PasskeyEvent, PolicyOverview, Tap, TapPolicy, Who};
 use crate::identity::{Finding, Method, User};
+use crate::ui::Surprise;
 use crate::webauthn::CredentialId;
 
 results! {
@@ -117,6 +118,8 @@ results! {
         warned: usize,
         /// How many could not be made.
         unknown: usize,
+        /// What may surprise the user at the first sign-in.
+        first_sign_in: &'a [Surprise],
     }
 
     /// What is publicly known of a model.
