@@ -23,6 +23,8 @@ const SERIAL: u32 = 20_260_001;
 const MEMORY: &str = "KEYWRIGHT_TRAINING_KEY";
 /// How many training keys there are.
 const KEYS: &str = "KEYWRIGHT_TRAINING_KEYS";
+/// How many keys of the box other stations have taken out: this one's first is the next.
+const TAKEN: &str = "KEYWRIGHT_TRAINING_TAKEN";
 /// Most of them.
 const MOST_KEYS: u32 = 32;
 /// How much later than the one before each of several keys is touched.
@@ -126,6 +128,12 @@ fn number(usual: u32) -> Result<u32, CliError> {
         Ok(number @ 1..=MOST_KEYS) => Ok(number),
         _ => Err(CliError::Rehearsal { variable: KEYS, reason: format!("{text} is not a number from 1 to {MOST_KEYS}") }),
     }
+}
+
+fn taken() -> Result<u32, CliError> {
+    let Some(text) = env::var(TAKEN).ok().filter(|text| !text.is_empty()) else { return Ok(0) };
+    let wrong = |_| CliError::Rehearsal { variable: TAKEN, reason: format!("{text} is not a number of keys") };
+    text.parse().map_err(wrong)
 }
 
 fn pace() -> Result<Duration, CliError> {

@@ -120,6 +120,16 @@ pub enum EnrolError {
         /// Its tenant.
         tenant: String,
     },
+    /// Its PIN is sealed for the station that began it.
+    #[error("job {job} for {upn} was begun at another station{}, and its PIN is sealed for that one", serial.as_ref().map(|serial| format!(" with the key {serial}")).unwrap_or_default())]
+    OtherStation {
+        /// The job.
+        job: JobId,
+        /// Its user.
+        upn: String,
+        /// Its key's serial number.
+        serial: Option<String>,
+    },
     /// A fresh challenge is past its life already, or every challenge ran out before its registration.
     #[error("the challenge ran out before it could be used")]
     StaleChallenge,
@@ -218,6 +228,7 @@ advice! {
     KEY_NEEDED: "job/key-needed", Person, "What is left of this job cannot be done without its key.", "Put that key into any port: it is recognised, and the job goes on.";
     KEY_IN_JOB: "job/key-in-use", Person, "This key belongs to a job that is registered but not handed over.", "Finish it with `keywright resume`; or remove its passkey with `keywright passkeys remove` and end it with `keywright resume --abandon JOB`.";
     OTHER_TENANT: "job/other-tenant", Usage, "The job is for another tenant than the profile.", "Name the profile of that tenant with --profile.";
+    OTHER_STATION: "job/other-station", Person, "The job was begun at another station, and only that one can open its PIN.", "Run `keywright batch resume` at that station. If it is lost: remove what `keywright passkeys list USER` shows of the job, end it with `keywright resume --abandon JOB`, wipe its key, and run `keywright batch resume` here.";
     STALE_CHALLENGE: "tenant/stale-challenge", Tenant, "The tenant's challenge ran out before it could be used.", "Check the clock of this machine, then run the same command again.";
     PREPARED_EXPIRED: "prepared/expired", Policy, "What was prepared for this user has run out.", "Have the station with the network run `enroll --prepare` for this user again; a key that was handed over already has to come back.";
     CHALLENGE_USED: "prepared/used", Policy, "What was prepared for this user has served another key.", "Have the station with the network run `enroll --prepare` for this user again.";
@@ -265,6 +276,7 @@ impl Advised for EnrolError {
             Self::KeyNeeded { .. } => &KEY_NEEDED,
             Self::KeyInJob { .. } => &KEY_IN_JOB,
             Self::OtherTenant { .. } => &OTHER_TENANT,
+            Self::OtherStation { .. } => &OTHER_STATION,
             Self::StaleChallenge => &STALE_CHALLENGE,
             Self::PreparedExpired(_) => &PREPARED_EXPIRED,
             Self::ChallengeUsed => &CHALLENGE_USED,

@@ -1,7 +1,9 @@
 //! What is left of an unfinished job, by its journal: who can go on with it.
 
+use super::EnrolError;
 use super::progress::{Phase, Progress};
-use crate::ledger::{Entry, Intent, Outcome};
+use crate::handover::pin::{Safe, SafeError};
+use crate::ledger::{Entry, Intent, JobId, Ledger, Outcome};
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,4 +33,21 @@ pub fn left_of(entries: &[Entry]) -> Left {
         Phase::Registered(..) | Phase::Deposited(_) => Left::HandOver,
         _ => Left::Key,
     }
+}
+
+/// Whether this station can open every PIN that the key of a job with this journal may have. Another station's are sealed for that
+/// one, unless its profile names this one as well.
+///
+/// # Errors
+/// What the ledger and the safe say.
+pub fn opens(ledger: &mut dyn Ledger, safe: &dyn Safe, job: JobId, entries: &[Entry]) -> Result<bool, EnrolError> {
+    for number in Progress::of(entries).pins {
+        let Some(sealed) = ledger.pin(job, number)? else { continue };
+        match safe.open(&sealed) {
+            Ok(_) => {}
+            Err(SafeError::Open(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
 }

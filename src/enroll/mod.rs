@@ -35,7 +35,7 @@ pub use flow::{End, Enrolment, Order, PinWishes, ResetPolicy, Until};
 pub use handing::{Confirmation, Delivery, HandOver, Handing, NotDelivered, Screen};
 pub use hardening::{HardeningRules, SettingName, Wishes, hardening_findings, key_findings};
 pub use held::{Held, Why, held};
-pub use left::{Left, left_of};
+pub use left::{Left, left_of, opens};
 pub use notice::{Notice, NoticeTemplate, TemplateError};
 pub use preflight::{check, key_model};
 pub use replug::{is_blank, reset};

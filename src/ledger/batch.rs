@@ -168,6 +168,8 @@ pub struct Task {
 pub enum Wanted {
     /// The first one that waits and is for any key. One with an open job comes before those without.
     Next,
+    /// The same, but none of these.
+    NextBut(Vec<TaskId>),
     /// The first one that waits and is for the key with one of these serial numbers (spellings of one key's).
     Serial(Vec<String>),
     /// This one.

@@ -12,6 +12,9 @@
     reason = "in a test a broken assumption is a failure"
 )]
 
+#[cfg(feature = "postgres")]
+#[path = "../support/database.rs"]
+mod database;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -23,4 +26,7 @@ mod occupancy;
 mod refused;
 mod station;
 mod stopped;
+mod strangers;
+#[cfg(feature = "postgres")]
+mod taken_over;
 mod twice;

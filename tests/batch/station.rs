@@ -65,6 +65,8 @@ pub struct Ears {
     pub crew: Mutex<Option<Crew>>,
     hooks: Mutex<Vec<Hook>>,
     pub mute: AtomicBool,
+    /// Keys that hands bring back when they are asked for.
+    returning: Mutex<Option<Arc<Mutex<Vec<TrainingKey>>>>>,
 }
 
 type Hook = (&'static str, Box<dyn FnMut() + Send>);
@@ -105,6 +107,11 @@ impl Ui for Ears {
         if let (Some(lane), Some(crew)) = (&spot.lane, &*self.crew.lock().unwrap()) {
             crew.hear(lane, event);
         }
+        if let (Event::KeyMissing { serial: Some(serial), .. }, Some(keys)) = (event, &*self.returning.lock().unwrap())
+            && let Some(key) = keys.lock().unwrap().iter().find(|key| key.serial().to_string() == *serial)
+        {
+            self.crew.lock().unwrap().as_ref().unwrap().bring(key.clone());
+        }
     }
 
     fn ask(&self, _question: &Question) -> Option<Answer> {
@@ -137,6 +144,8 @@ pub struct Station {
     pub scanner: Sender<String>,
     scans: Mutex<Option<Receiver<String>>>,
     pub terms: Mutex<Terms>,
+    /// Address of the database that its ledger is in; `None` for a file.
+    pub database: Option<String>,
 }
 
 pub fn upn(number: usize) -> String {
@@ -213,6 +222,7 @@ impl Station {
             scanner,
             scans: Mutex::new(Some(scans)),
             terms: Mutex::new(terms),
+            database: None,
         };
         station.fill_box(Model::STANDARD, Tempo::default(), Duration::ZERO, Duration::from_millis(100));
         station
@@ -236,6 +246,11 @@ impl Station {
         key
     }
 
+    /// Hands that bring back whichever key is asked for.
+    pub fn bring_back_what_is_asked_for(&self) {
+        *self.ears.returning.lock().unwrap() = Some(Arc::clone(&self.keys));
+    }
+
     /// Hands that put the first key back into the first port a while after it is asked for.
     pub fn bring_back_what_is_missing(&self) {
         let (desk, keys) = (self.desk.clone(), Arc::clone(&self.keys));
@@ -253,8 +268,12 @@ impl Station {
         *self.ears.crew.lock().unwrap() = Some(Crew::new(self.desk.clone(), Duration::from_millis(100), supply));
     }
 
-    pub fn ledger(&self) -> SqliteLedger {
-        SqliteLedger::open(&self.dir.path().join("ledger.db"), Arc::clone(&self.clock)).unwrap()
+    pub fn ledger(&self) -> Box<dyn Batches + Send> {
+        match &self.database {
+            #[cfg(feature = "postgres")]
+            Some(address) => crate::database::open(address),
+            _ => Box::new(SqliteLedger::open(&self.dir.path().join("ledger.db"), Arc::clone(&self.clock)).unwrap()),
+        }
     }
 
     /// Takes a roster in.
@@ -297,7 +316,7 @@ impl Station {
             cancel: cancel.clone(),
             generators: generators(),
             ui: self.ears.clone(),
-            ledger: SharedLedger::new(Box::new(self.ledger())),
+            ledger: SharedLedger::new(self.ledger()),
             clients: &clients,
             checking: handing(),
             handing: handing(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use keywright::ctap::Cancel;
-use keywright::ledger::{JobState, Ledger as _, TaskState};
+use keywright::ledger::{JobState, TaskState};
 
 use crate::station::{Station, row};
 

@@ -2,13 +2,12 @@
 //! on one key whose PIN is known, nothing was sent twice, and the record is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use keywright::clock::SystemClock;
 use keywright::ledger::sqlite::SqliteLedger;
-use keywright::ledger::{BatchId, Batches as _, JobState, Ledger as _, TaskState};
+use keywright::ledger::{BatchId, Batches, JobState, TaskState};
 use keywright::simulator::tenant::Script;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -20,6 +19,9 @@ use crate::support::world::METHODS;
 
 /// What the lots are drawn by. A failure names it together with the number of its batch.
 const SEED: u64 = 20_261_127;
+/// A ledger, wherever it is.
+pub(crate) type Opened = Box<dyn Batches + Send>;
+
 /// Programs that are killed, over all batches …
 const KILLS: usize = 200;
 /// … and so many at most if some write was not among theirs.
@@ -53,8 +55,21 @@ const STATES: [&str; 15] = [
 ];
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how many were killed, and where")]
 fn everybody_has_one_passkey_however_often_the_program_is_killed() {
+    let file = |station: &Station| -> Opened {
+        Box::new(SqliteLedger::open(&station.path("ledger.db"), Arc::new(SystemClock::new())).unwrap())
+    };
+    kill_many(&|| Station::of(people(PEOPLE)), &file, &|_| {});
+}
+
+/// Kills until it is enough: at stations made by `make`, each with a ledger that `open` opens. What was killed is given to `buried`
+/// before the next program starts.
+#[expect(clippy::print_stdout, reason = "how many were killed, and where")]
+pub(crate) fn kill_many(
+    make: &(dyn Fn() -> Station + Sync),
+    open: &(dyn Fn(&Station) -> Opened + Sync),
+    buried: &(dyn Fn(&Station) + Sync),
+) {
     let all = Mutex::new((0_u64, Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -66,10 +81,10 @@ fn everybody_has_one_passkey_however_often_the_program_is_killed() {
                         if all.1.len() >= enough {
                             return;
                         }
-                        all.0 += 1;
+                        all.0 = all.0.saturating_add(1);
                         all.0
                     };
-                    let killed = batch(number);
+                    let killed = batch(number, &make(), open, buried);
                     all.lock().unwrap().1.extend(killed);
                 }
             });
@@ -90,27 +105,32 @@ fn missed(killed: &[String]) -> Vec<String> {
     must().into_iter().filter(|write| !killed.contains(write)).collect()
 }
 
-/// The people of the tenant.
-fn people() -> Script {
+/// A tenant with so many people.
+pub(crate) fn people(count: usize) -> Script {
     let person = |number| {
         format!(
             "[[users]]\nid = \"00000000-0000-4000-8000-{number:012}\"\nupn = \"{}\"\ndisplay_name = \"User {number}\"\n",
             upn(number)
         )
     };
-    toml::from_str(&(1..=PEOPLE).map(person).collect::<String>()).unwrap()
+    toml::from_str(&(1..=count).map(person).collect::<String>()).unwrap()
 }
 
-fn upn(number: usize) -> String {
+pub(crate) fn upn(number: usize) -> String {
     format!("user{number:03}@contoso.example")
 }
 
+/// The roster of them, in a file; its path.
+pub(crate) fn roster(station: &Station, count: usize) -> String {
+    let lines = (1..=count).fold("upn\n".to_owned(), |lines, number| lines + &upn(number) + "\n");
+    std::fs::write(station.path("roster.csv"), lines).unwrap();
+    station.path("roster.csv").to_str().unwrap().to_owned()
+}
+
 /// One batch to its end; returns where its programs were killed.
-fn batch(number: u64) -> Vec<String> {
+fn batch(number: u64, station: &Station, open: &dyn Fn(&Station) -> Opened, buried: &dyn Fn(&Station)) -> Vec<String> {
     let mut lots = StdRng::seed_from_u64(SEED.wrapping_add(number));
-    let station = Station::of(people());
-    let roster = (1..=PEOPLE).fold("upn\n".to_owned(), |roster, number| roster + &upn(number) + "\n");
-    std::fs::write(station.path("roster.csv"), roster).unwrap();
+    let roster = roster(station, PEOPLE);
     let (mut killed, mut said) = (Vec::new(), Vec::new());
     let name = |killed: &[String]| format!("seed {SEED}, batch {number}, killed {killed:?}");
     for run in 0.. {
@@ -123,46 +143,39 @@ fn batch(number: u64) -> Vec<String> {
         };
         let point = format!("{side}:{write}");
         let point = (killed.len() < KILLS_OF_ONE).then_some(point);
-        let mut command = on(&station, &["batch", "resume"]);
-        if !taken_in(&station) {
-            let roster = station.path("roster.csv");
-            command = on(&station, &["batch", "run", roster.to_str().unwrap()]);
-        }
+        let taken_in = !open(station).batches().unwrap().is_empty();
+        let words: &[&str] = if taken_in { &["batch", "resume"] } else { &["batch", "run", &roster] };
+        let mut command = on(station, words);
         let (results, end) = killing::run_to(&mut command, point.as_deref());
         said.extend(results);
         match end {
-            Killed::At(write) => killed.push(format!("{side} {write}")),
+            Killed::At(write) => {
+                killed.push(format!("{side} {write}"));
+                buried(station);
+            }
             Killed::No(0) => break,
             Killed::No(code) => panic!("{}: exit code {code}: {}", name(&killed), said.last().unwrap()),
         }
     }
-    check(&station, &said, &name(&killed));
+    check(&mut *open(station), station, PEOPLE, &said, &name(&killed));
     killed
 }
 
 /// The program with two ports.
-fn on(station: &Station, words: &[&str]) -> Command {
+pub(crate) fn on(station: &Station, words: &[&str]) -> Command {
     let mut command = station.command(words);
     command.arg("--json").env("KEYWRIGHT_TRAINING_KEYS", "2");
     command
 }
 
-fn ledger(station: &Station) -> SqliteLedger {
-    SqliteLedger::open(&station.path("ledger.db"), std::sync::Arc::new(SystemClock::new())).unwrap()
-}
-
-fn taken_in(station: &Station) -> bool {
-    Path::exists(&station.path("ledger.db")) && !ledger(station).batches().unwrap().is_empty()
-}
-
-fn check(station: &Station, said: &[Value], name: &str) {
-    let mut ledger = ledger(station);
+/// Everybody has what they should, and nobody anything else.
+pub(crate) fn check(ledger: &mut dyn Batches, station: &Station, people: usize, said: &[Value], name: &str) {
     let tasks = ledger.tasks(BatchId(1)).unwrap();
     assert!(tasks.iter().all(|task| task.state == TaskState::Done), "{name}: {tasks:?}");
-    assert_eq!((tasks.len(), ledger.batches().unwrap().len()), (PEOPLE, 1), "{name}");
+    assert_eq!((tasks.len(), ledger.batches().unwrap().len()), (people, 1), "{name}");
     assert!(ledger.jobs(Some(JobState::Open)).unwrap().is_empty(), "{name}");
     ledger.verify(None).unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(station.tenant.calls("POST", METHODS), PEOPLE, "{name}: each passkey is sent once");
+    assert_eq!(station.tenant.calls("POST", METHODS), people, "{name}: each passkey is sent once");
     let pins: BTreeMap<&str, (&str, &str)> = said
         .iter()
         .filter_map(|line| {
@@ -170,7 +183,7 @@ fn check(station: &Station, said: &[Value], name: &str) {
             Some((member("upn")?, (member("serial")?, member("temporaryPin")?)))
         })
         .collect();
-    for number in 1..=PEOPLE {
+    for number in 1..=people {
         let upn = upn(number);
         assert_eq!(station.tenant.passkeys(&upn).len(), 1, "{name}: {upn}");
         let (serial, pin) = pins.get(upn.as_str()).unwrap_or_else(|| panic!("{name}: {upn} has no PIN"));
@@ -179,5 +192,5 @@ fn check(station: &Station, said: &[Value], name: &str) {
         assert_eq!((key.state().resident, key.state().forced_change), (1, true), "{name}: {upn}");
     }
     let resident: usize = station.keys().iter().map(|key| key.state().resident).sum();
-    assert_eq!(resident, PEOPLE, "{name}: no key has a passkey that nobody knows of");
+    assert_eq!(resident, people, "{name}: no key has a passkey that nobody knows of");
 }

@@ -9,6 +9,9 @@
     reason = "in a test a broken assumption is a failure"
 )]
 
+#[cfg(feature = "postgres")]
+#[path = "../support/database.rs"]
+mod database;
 #[path = "../support/schema.rs"]
 mod schema;
 #[path = "../support/mod.rs"]
@@ -24,6 +27,8 @@ mod killed;
 mod killing;
 mod leaks;
 mod ledger;
+#[cfg(feature = "postgres")]
+mod many_stations;
 mod notices;
 mod passes;
 mod passkeys;

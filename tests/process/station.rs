@@ -18,7 +18,12 @@ const FIRST: u32 = 20_260_001;
 
 pub(crate) struct Station {
     pub(crate) dir: TempDir,
-    pub(crate) tenant: RunningTenant,
+    pub(crate) tenant: Arc<RunningTenant>,
+    /// Its ledger's file, or the address of a database.
+    ledger: String,
+    /// The box of keys; the number of those that other stations have taken out.
+    keys: PathBuf,
+    taken: u32,
 }
 
 impl Station {
@@ -31,8 +36,38 @@ impl Station {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let tenant = TrainingTenant::start("127.0.0.1:0", script, clock, generators()(), Box::new(StrictJudge)).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("profile.toml"), tenant.profile_toml()).unwrap();
-        Self { dir, tenant }
+        let ledger = dir.path().join("ledger.db").to_str().unwrap().to_owned();
+        let keys = dir.path().join("key");
+        let station = Self { dir, tenant: Arc::new(tenant), ledger, keys, taken: 0 };
+        station.trusts(&[]);
+        station
+    }
+
+    /// The same with its ledger in a database.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_ledger(self, address: &str) -> Self {
+        Self { ledger: address.to_owned(), ..self }
+    }
+
+    /// Where its ledger is.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn ledger(&self) -> &str {
+        &self.ledger
+    }
+
+    /// Another station with the same ledger, tenant and box of keys; so many of those are elsewhere.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn another(&self, taken: u32) -> Self {
+        let (tenant, ledger, keys) = (Arc::clone(&self.tenant), self.ledger.clone(), self.keys.clone());
+        let station = Self { dir: tempfile::tempdir().unwrap(), tenant, ledger, keys, taken };
+        station.trusts(&[]);
+        station
+    }
+
+    /// Writes the profile: PINs are sealed for these stations as well.
+    pub(crate) fn trusts(&self, stations: &[String]) {
+        let profile = format!("stations = {stations:?}\n{}", self.tenant.profile_toml());
+        std::fs::write(self.path("profile.toml"), profile).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -64,8 +99,8 @@ impl Station {
 
     fn memory(&self, serial: u32) -> PathBuf {
         match serial.saturating_sub(FIRST) {
-            0 => self.path("key"),
-            number => self.path(&format!("key.{}", number.saturating_add(1))),
+            0 => self.keys.clone(),
+            number => self.keys.with_file_name(format!("key.{}", number.saturating_add(1))),
         }
     }
 
@@ -82,11 +117,13 @@ impl Station {
         command
             .args(words)
             .arg("--simulate=key")
-            .args(["--profile", self.text("profile.toml").as_str(), "--ledger", self.text("ledger.db").as_str()])
+            .args(["--profile", self.text("profile.toml").as_str()])
             .env_clear()
+            .env("KEYWRIGHT_LEDGER", &self.ledger)
+            .env("KEYWRIGHT_TRAINING_TAKEN", self.taken.to_string())
             .env("HOME", self.dir.path())
             .env("PATH", "/usr/bin:/bin")
-            .env("KEYWRIGHT_TRAINING_KEY", self.path("key"))
+            .env("KEYWRIGHT_TRAINING_KEY", &self.keys)
             .env("KEYWRIGHT_TRAINING_PACE", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

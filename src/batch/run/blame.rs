@@ -43,12 +43,13 @@ pub(super) fn blame(error: &EnrolError) -> Blame {
         EnrolError::Policy(finding) if judges_everybody(finding.check) => Blame::Station,
         EnrolError::Policy(_)
         | EnrolError::OtherTenant { .. }
+        | EnrolError::OtherStation { .. }
         | EnrolError::OtherPlace(_)
         | EnrolError::NotDelivered(_)
         | EnrolError::NotShown(_)
         | EnrolError::NotHandedOver
-        // Another station has taken it over, because this one was not heard of for too long.
-        | EnrolError::Ledger(LedgerError::LeaseLost(_)) => Blame::User,
+        // Another station has it, because this one was not heard of for too long.
+        | EnrolError::Ledger(LedgerError::LeaseLost(_) | LedgerError::Claimed(_)) => Blame::User,
         EnrolError::Ledger(_) | EnrolError::Safe(_) => Blame::Station,
         EnrolError::StaleChallenge | EnrolError::NotReadBack => Blame::Moment,
         _ => Blame::Key,

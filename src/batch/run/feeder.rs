@@ -8,7 +8,7 @@ use super::blame::{Blame, blame};
 use super::floor::{Floor, Posting};
 use super::keys::Missing;
 use super::prefetched::{LEAST_LIFE, Offered};
-use crate::enroll::{EnrolError, Left, left_of};
+use crate::enroll::{EnrolError, Left, left_of, opens};
 use crate::identity::{IdentityProvider, KeyModel};
 use crate::ledger::{Intent, JobId, JobState, Ledger as _, LedgerError, Settled, Task, TaskId, TaskState, Wanted};
 
@@ -79,7 +79,10 @@ fn drop_fetching(floor: &Floor<'_>) {
 fn lease(floor: &Floor<'_>) -> Result<Option<Task>, LedgerError> {
     let shop = floor.shop;
     let leased = match shop.terms.matching {
-        Matching::Order => shop.ledger.lock().lease(shop.terms.batch, &Wanted::Next)?,
+        Matching::Order => {
+            let others = floor.lock().others.keys().copied().collect();
+            shop.ledger.lock().lease(shop.terms.batch, &Wanted::NextBut(others))?
+        }
         // The key that comes says which task is meant.
         Matching::Serial | Matching::Scan => None,
     };
@@ -97,7 +100,7 @@ fn lease(floor: &Floor<'_>) -> Result<Option<Task>, LedgerError> {
 }
 
 /// Takes up what earlier runs have begun, before any key is looked at: those keys have to be recognised.
-pub(super) fn take_up(floor: &Floor<'_>, tasks: &[Task]) -> Result<(), LedgerError> {
+pub(super) fn take_up(floor: &Floor<'_>, tasks: &[Task]) -> Result<(), EnrolError> {
     let shop = floor.shop;
     for task in tasks.iter().filter(|task| task.state == TaskState::Waiting) {
         let Some(job) = task.job else { continue };
@@ -106,10 +109,10 @@ pub(super) fn take_up(floor: &Floor<'_>, tasks: &[Task]) -> Result<(), LedgerErr
         }
         let leased = shop.ledger.lock().lease(shop.terms.batch, &Wanted::Task(task.id))?;
         let Some(task) = leased else { continue };
-        if goes_on(floor, &task)? {
-            floor.lock().left.remove(&task.id);
-        } else {
-            floor.settle(&task, &Settled::Waiting);
+        match goes_on(floor, &task)? {
+            Begun::Not => floor.settle(&task, &Settled::Waiting),
+            Begun::Here => drop(floor.lock().left.remove(&task.id)),
+            Begun::Elsewhere => {}
         }
     }
     Ok(())
@@ -119,11 +122,11 @@ pub(super) fn take_up(floor: &Floor<'_>, tasks: &[Task]) -> Result<(), LedgerErr
 /// did not suit it.
 fn offer(floor: &Floor<'_>, live: &mut dyn IdentityProvider, task: &Task, again: Option<u8>) {
     match goes_on(floor, task) {
-        Ok(true) => return drop_fetching(floor),
-        Ok(false) => {}
+        Ok(Begun::Here | Begun::Elsewhere) => return drop_fetching(floor),
+        Ok(Begun::Not) => {}
         Err(error) => {
             drop_fetching(floor);
-            return floor.give_up(error.into());
+            return floor.give_up(error);
         }
     }
     let row = (task.order.row, task.id);
@@ -161,20 +164,35 @@ pub(super) fn unfetched(floor: &Floor<'_>, task: &Task, error: EnrolError) {
     }
 }
 
-/// Sends a task that was begun before where it goes on. `false`: it begins anew.
-pub(super) fn goes_on(floor: &Floor<'_>, task: &Task) -> Result<bool, LedgerError> {
-    let Some(id) = task.job else { return Ok(false) };
+/// How a task stands that was leased.
+pub(super) enum Begun {
+    /// It begins anew.
+    Not,
+    /// It goes on, and was sent where it does.
+    Here,
+    /// Only the station that began it can go on with it.
+    Elsewhere,
+}
+
+/// Sends a task that was begun before where it goes on.
+pub(super) fn goes_on(floor: &Floor<'_>, task: &Task) -> Result<Begun, EnrolError> {
+    let Some(id) = task.job else { return Ok(Begun::Not) };
     let mut ledger = floor.shop.ledger.clone();
     let job = ledger.job(id)?;
     if job.state != JobState::Open {
-        return Ok(false);
+        return Ok(Begun::Not);
     }
     let entries = ledger.entries(id)?;
     let left = left_of(&entries);
     if left == Left::Everything {
         ledger.claim(id)?;
         ledger.close(id, JobState::Ended)?;
-        return Ok(false);
+        return Ok(Begun::Not);
+    }
+    if left != Left::Confirmation && !opens(&mut ledger, floor.shop.safe, id, &entries)? {
+        let serial = job.order.key.shown_serial().map(str::to_owned);
+        floor.leave(task, EnrolError::OtherStation { job: id, upn: task.order.upn.clone(), serial });
+        return Ok(Begun::Elsewhere);
     }
     let key = job.order.key;
     let posting = Posting { task: task.clone(), job: id, key: key.clone(), user: None, tries: 0, not_before: Duration::ZERO };
@@ -190,7 +208,7 @@ pub(super) fn goes_on(floor: &Floor<'_>, task: &Task) -> Result<bool, LedgerErro
     if left != Left::Key {
         floor.lock().keys.finish(key, &task.order.upn);
     }
-    Ok(true)
+    Ok(Begun::Here)
 }
 
 /// Fetches for one task, as often as it takes while the tenant is away.
@@ -245,6 +263,15 @@ pub(super) fn open_job(floor: &Floor<'_>, task: &Task) -> Result<Option<JobId>, 
     let mut ledger = floor.shop.ledger.lock();
     let Some(id) = ledger.task(task.id)?.job else { return Ok(None) };
     Ok((ledger.job(id)?.state == JobState::Open).then_some(id))
+}
+
+/// Whether another station has taken a task over, and perhaps finished it by now, because this one was not heard of for too long.
+pub(super) fn taken_over(floor: &Floor<'_>, task: &Task, error: &EnrolError) -> bool {
+    match error {
+        EnrolError::Ledger(LedgerError::LeaseLost(_) | LedgerError::Claimed(_)) => true,
+        EnrolError::Ledger(LedgerError::Rule(_)) => matches!(open_job(floor, task), Ok(None)),
+        _ => false,
+    }
 }
 
 /// Looks again at what the ledger has left, when nothing else is: another station may have given something back. Says whether

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) registered: VecDeque<Posting>,
     /// Tasks in some thread's hand.
     pub(super) in_hand: usize,
+    /// Tasks that only the station which began them can go on with, and why.
+    pub(super) others: BTreeMap<TaskId, (Task, EnrolError)>,
     /// Handed over, but somebody still has to say so.
     pub(super) confirming: Vec<Task>,
     pub(super) scans: Scans,
@@ -79,7 +81,7 @@ pub(super) struct Floor<'a> {
 
 impl<'a> Floor<'a> {
     /// Reads what is left to do.
-    pub(super) fn new(shop: &'a Shop<'a>) -> Result<Self, LedgerError> {
+    pub(super) fn new(shop: &'a Shop<'a>) -> Result<Self, EnrolError> {
         let tasks = shop.ledger.lock().tasks(shop.terms.batch)?;
         let mut state = State { last: shop.clock.monotonic(), ..State::default() };
         for task in &tasks {
@@ -189,9 +191,7 @@ impl<'a> Floor<'a> {
 
     /// Gives a task up for a reason that is its own.
     pub(super) fn fail(&self, task: &Task, error: &EnrolError) {
-        let advice = error.advice();
-        let failure = Failure { code: advice.code.into(), sentence: error.to_string(), next: advice.next.into() };
-        self.settle(task, &Settled::Failed(failure));
+        self.settle(task, &Settled::Failed(failure_of(error)));
     }
 
     /// A key is ready: its registration is somebody else's work.
@@ -284,6 +284,8 @@ impl<'a> Floor<'a> {
         state.done = tasks.iter().filter(|task| task.state == TaskState::Done).count();
         state.left =
             tasks.iter().filter(|task| task.state == TaskState::Waiting).map(|task| (task.id, task.order.clone())).collect();
+        let State { left, others, .. } = &mut *state;
+        left.retain(|task, _| !others.contains_key(task));
         state.exhausted = state.left.is_empty();
     }
 
@@ -304,6 +306,28 @@ impl<'a> Floor<'a> {
         self.lock().failures.clone()
     }
 
+    /// A task that was begun at another station, which alone can open its PIN: whoever is there hears it, and it waits.
+    pub(super) fn leave(&self, task: &Task, error: EnrolError) {
+        self.tell(task, &Event::Notice { sentence: error.to_string() });
+        let mut state = self.lock();
+        state.left.remove(&task.id);
+        state.others.insert(task.id, (task.clone(), error));
+        drop(state);
+        self.settle(task, &Settled::Waiting);
+    }
+
+    /// Another station has taken the task over: it is that one's.
+    pub(super) fn lost(&self, task: &Task, error: &EnrolError) {
+        self.tell(task, &Event::Notice { sentence: format!("another station goes on with {}: {error}", task.order.upn) });
+    }
+
+    /// What only other stations can go on with, as far as it still waits.
+    pub(super) fn others(&self, tasks: &[Task]) -> Vec<(Task, Failure)> {
+        let state = self.lock();
+        let waits = |task: &Task| tasks.iter().any(|now| now.id == task.id && now.state == TaskState::Waiting);
+        state.others.values().filter(|(task, _)| waits(task)).map(|(task, error)| (task.clone(), failure_of(error))).collect()
+    }
+
     /// Gives every lease back that is still held: what was begun stands in the ledger.
     pub(super) fn park(&self) {
         let mut tasks = Vec::new();
@@ -320,6 +344,11 @@ impl<'a> Floor<'a> {
             self.settle(&task, &Settled::Waiting);
         }
     }
+}
+
+fn failure_of(error: &EnrolError) -> Failure {
+    let advice = error.advice();
+    Failure { code: advice.code.into(), sentence: error.to_string(), next: advice.next.into() }
 }
 
 impl State {

@@ -123,6 +123,8 @@ pub struct Report {
     pub failures: Vec<(Task, Failure)>,
     /// Tasks that wait for another run.
     pub waiting: usize,
+    /// Those of them that only the station can go on with which began them, and what to do.
+    pub others: Vec<(Task, Failure)>,
     /// Tasks that another station works on.
     pub elsewhere: usize,
     /// What each lane did with its time, by its port or reader.
@@ -218,6 +220,7 @@ fn report(floor: &Floor<'_>, loads: Vec<(String, Load)>, wall: Duration) -> Resu
         totals: floor.totals(),
         failures: floor.failures(),
         waiting: count(TaskState::Waiting),
+        others: floor.others(&tasks),
         elsewhere: count(TaskState::Working),
         loads,
         wall,

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::blame::{Blame, blame};
-use super::feeder::open_job;
+use super::feeder::{open_job, taken_over};
 use super::floor::{Floor, Posting, State};
 use super::keys::Missing;
 use super::later::Later;
@@ -122,6 +122,9 @@ fn failed(floor: &Floor<'_>, posting: Posting, error: EnrolError, registered: bo
     if let EnrolError::KeyNeeded { reason, .. } = error {
         let Posting { task, job, key, .. } = posting;
         return floor.miss(Missing { task, job, key, sent: true, tries: 0, reason });
+    }
+    if taken_over(floor, &posting.task, &error) {
+        return floor.lost(&posting.task, &error);
     }
     match blame(&error) {
         Blame::Stop => floor.settle(&posting.task, &Settled::Waiting),

@@ -26,7 +26,7 @@ use crate::batch::lanes::Load;
 use crate::batch::run::{Matching, Report, SharedLedger, Shop, Terms, run};
 use crate::ctap::Bus;
 use crate::enroll::Order;
-use crate::ledger::Batch;
+use crate::ledger::{Batch, Failure, Task};
 use crate::ui::{Block, Face, Sheet, Ui};
 
 /// Ports and readers, and the face through which hands hear.
@@ -163,23 +163,14 @@ fn scanner(device: Option<&Path>) -> Result<Receiver<String>, CliError> {
 
 /// How it ended, with a table of what did not go.
 fn show(station: &Station, batch: &Batch, report: &Report) -> Exit {
-    let failures: Vec<BatchFailure<'_>> = report
-        .failures
-        .iter()
-        .map(|(task, failure)| BatchFailure {
-            row: task.order.row,
-            upn: &task.order.upn,
-            code: &failure.code,
-            message: &failure.sentence,
-            next: &failure.next,
-        })
-        .collect();
+    let failures: Vec<BatchFailure<'_>> = report.failures.iter().map(failure).collect();
+    let others: Vec<BatchFailure<'_>> = report.others.iter().map(failure).collect();
     let mut blocks = Vec::new();
-    if !failures.is_empty() {
+    if !failures.is_empty() || !others.is_empty() {
         let row = |failure: &BatchFailure<'_>| {
             vec![failure.row.to_string(), failure.upn.to_owned(), failure.message.to_owned(), failure.next.to_owned()]
         };
-        let rows = failures.iter().map(row).collect();
+        let rows = failures.iter().chain(&others).map(row).collect();
         blocks.push(Block::Table { head: vec!["ROW", "USER", "WHAT HAPPENED", "WHAT TO DO"], rows });
     }
     let totals = report.totals;
@@ -188,7 +179,7 @@ fn show(station: &Station, batch: &Batch, report: &Report) -> Exit {
         ("done", Some(format!("{} of {}", totals.done, totals.total))),
         ("given up", (totals.failed > 0).then(|| totals.failed.to_string())),
         ("waiting", (report.waiting > 0).then(|| format!("{}; `keywright batch resume {}` goes on", report.waiting, batch.id))),
-        ("elsewhere", (report.elsewhere > 0).then(|| report.elsewhere.to_string())),
+        ("elsewhere", (report.elsewhere > 0).then(|| format!("{}; other stations work on them", report.elsewhere))),
         ("keys at work", busy(report)),
     ]));
     let lanes = report.loads.iter().map(|(lane, load)| BatchLane {
@@ -204,16 +195,27 @@ fn show(station: &Station, batch: &Batch, report: &Report) -> Exit {
         done: totals.done,
         failed: &failures,
         waiting: report.waiting,
+        others: &others,
         elsewhere: report.elsewhere,
         lanes: lanes.collect(),
     };
     station.face.show(&Sheet::new(&told, blocks));
     if station.cancel.requested() {
         Exit::Interrupted
-    } else if failures.is_empty() && report.waiting == 0 {
+    } else if failures.is_empty() && report.waiting == 0 && report.elsewhere == 0 {
         Exit::Done
     } else {
         Exit::Partly
+    }
+}
+
+fn failure((task, failure): &(Task, Failure)) -> BatchFailure<'_> {
+    BatchFailure {
+        row: task.order.row,
+        upn: &task.order.upn,
+        code: &failure.code,
+        message: &failure.sentence,
+        next: &failure.next,
     }
 }
 

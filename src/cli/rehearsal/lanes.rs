@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::CliError;
 use super::super::station::Station;
-use super::{LATENCY, PACE, SERIAL, latency, memory, model, number, pace, touch};
+use super::{LATENCY, PACE, SERIAL, latency, memory, model, number, pace, taken, touch};
 use crate::clock::SharedClock;
 use crate::ctap::Bus;
 use crate::secret::Pin;
@@ -37,7 +37,8 @@ pub(in crate::cli) fn lanes(clock: &SharedClock, face: &Arc<dyn Face>) -> Result
     for port in 1..=ports {
         desk.add_port(&format!("1-{port}"));
     }
-    let chest = Arc::new(Mutex::new(Chest { model, touch, percent, clock: Arc::clone(clock), next: 0, open: BTreeMap::new() }));
+    let chest =
+        Arc::new(Mutex::new(Chest { model, touch, percent, clock: Arc::clone(clock), next: taken()?, open: BTreeMap::new() }));
     let supply: Supply = Box::new({
         let chest = Arc::clone(&chest);
         move |_| lock(&chest).fresh()

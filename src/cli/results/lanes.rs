@@ -22,13 +22,15 @@ results! {
         failed: &'a [BatchFailure<'a>],
         /// Waiting for another run.
         waiting: usize,
+        /// Those of them that only the station can go on with which began them, and what to do.
+        others: &'a [BatchFailure<'a>],
         /// In the hands of other stations.
         elsewhere: usize,
         /// The lanes.
         lanes: Vec<BatchLane<'a>>,
     }
 
-    /// A task that was given up.
+    /// A task that was given up, or waits for another station.
     BatchFailure<'a> {
         /// Row of the roster.
         row: u32,

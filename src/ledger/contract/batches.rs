@@ -14,6 +14,7 @@ pub(super) fn kept_by(open: Opening<'_>) {
     the_next_task_is_the_first_that_waits(open);
     a_key_that_the_roster_names_gets_its_task(open);
     a_settled_task_says_how_it_ended(open);
+    what_is_left_aside_is_not_given_out(open);
     a_lease_is_needed_to_settle(open);
     a_lease_ends_with_its_opening(open);
     a_job_is_bound_to_its_task(open);
@@ -181,6 +182,20 @@ fn a_settled_task_says_how_it_ended(open: Opening<'_>) {
             rule(retried);
         }
     }
+}
+
+fn what_is_left_aside_is_not_given_out(open: Opening<'_>) {
+    let (mut ledger, batch, ids) = opened(open, &[task(1), task(2), task(3)]);
+    // The second one is begun, which puts it first.
+    ledger.lease(batch, &Wanted::Task(ids[1])).unwrap().unwrap();
+    job_for(&mut *ledger, ids[1]).unwrap();
+    drop(ledger);
+    let mut ledger = open();
+    let mut but = |ids: &[TaskId]| ledger.lease(batch, &Wanted::NextBut(ids.to_vec())).unwrap().map(|task| task.id);
+    assert_eq!(but(&[ids[1]]), Some(ids[0]));
+    assert_eq!(but(&[ids[1], ids[2]]), None);
+    assert_eq!(but(&[ids[2]]), Some(ids[1]));
+    assert_eq!(but(&[]), Some(ids[2]));
 }
 
 fn a_lease_is_needed_to_settle(open: Opening<'_>) {

@@ -8,7 +8,7 @@ use crate::ledger::chain::Row;
 use crate::ledger::postgres::fault::Halt;
 use crate::ledger::postgres::leases::{self, Held, Holder};
 use crate::ledger::postgres::links::Tail;
-use crate::ledger::postgres::sql::{int, text, texts};
+use crate::ledger::postgres::sql::{int, ints, text, texts};
 use crate::ledger::postgres::{PostgresLedger, next, rows};
 use crate::ledger::rows::{json, settled_as};
 use crate::ledger::{Batch, BatchId, Batches, JobId, LedgerError, NewBatch, NewTask, Settled, Task, TaskId, Wanted};
@@ -248,18 +248,22 @@ fn wanted_of(
     let lock = "LIMIT 1 FOR UPDATE OF task SKIP LOCKED";
     let common = [int(&batch.0), text(&holder.name)];
     let found = match wanted {
-        Wanted::Next => {
+        Wanted::Next => return wanted_of(transaction, holder, batch, &Wanted::NextBut(Vec::new())),
+        Wanted::NextBut(others) => {
+            let others: Vec<i64> = others.iter().map(|task| task.0).collect();
             // Few jobs are open at once, so they are looked at first.
             let of_jobs = "task.id IN (SELECT task FROM job WHERE state = 'open' AND task IS NOT NULL)";
             let query = |first: &str| {
                 format!(
-                    "SELECT id FROM task WHERE batch = $1 AND serial IS NULL AND state = 'waiting' AND {first} AND {free}
-                     ORDER BY id {lock}"
+                    "SELECT id FROM task WHERE batch = $1 AND serial IS NULL AND state = 'waiting' AND NOT id = ANY ($3) AND {first}
+                     AND {free} ORDER BY id {lock}"
                 )
             };
-            match transaction.query_typed_opt(&query(of_jobs), &common)? {
+            let [batch, holder] = common;
+            let values = [batch, holder, ints(&others)];
+            match transaction.query_typed_opt(&query(of_jobs), &values)? {
                 Some(row) => Some(row),
-                None => transaction.query_typed_opt(&query("true"), &common)?,
+                None => transaction.query_typed_opt(&query("true"), &values)?,
             }
         }
         Wanted::Serial(serials) => {

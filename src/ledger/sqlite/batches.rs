@@ -199,10 +199,12 @@ fn first(connection: &Connection, query: &str, values: impl Params) -> rusqlite:
 /// The first waiting task for any key whose job is open. Few jobs are open at once, so they are looked at first.
 pub(super) const BEGUN: &str = "SELECT task.id FROM job CROSS JOIN task ON task.id = job.task
     WHERE job.state = 'open' AND batch = ?1 AND task.serial IS NULL AND task.state = 'waiting'
+    AND task.id NOT IN (SELECT value FROM json_each(?2))
     AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY task.id LIMIT 1";
 
 /// The first waiting task for any key.
 pub(super) const FRESH: &str = "SELECT id FROM task WHERE batch = ?1 AND serial IS NULL AND state = 'waiting'
+    AND id NOT IN (SELECT value FROM json_each(?2))
     AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.task = task.id) ORDER BY id LIMIT 1";
 
 /// The first waiting task for one of these keys, one with an open job before the others.
@@ -213,10 +215,14 @@ pub(super) const OF_SERIAL: &str = "SELECT id FROM task WHERE batch = ?1 AND ser
 /// Looks a waiting task up that nobody has.
 fn wanted_of(connection: &Connection, leases: &Leases, batch: BatchId, wanted: &Wanted) -> Result<Option<i64>, Stop> {
     match wanted {
-        Wanted::Next => match first(connection, BEGUN, [batch.0])? {
-            Some(task) => Ok(Some(task)),
-            None => Ok(first(connection, FRESH, [batch.0])?),
-        },
+        Wanted::Next => wanted_of(connection, leases, batch, &Wanted::NextBut(Vec::new())),
+        Wanted::NextBut(others) => {
+            let others = json(others)?;
+            match first(connection, BEGUN, params![batch.0, others])? {
+                Some(task) => Ok(Some(task)),
+                None => Ok(first(connection, FRESH, params![batch.0, others])?),
+            }
+        }
         Wanted::Serial(serials) => Ok(first(connection, OF_SERIAL, params![batch.0, json(serials)?])?),
         Wanted::Task(task) => {
             let (of, state) = standing(connection, *task)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::blame::{Blame, blame};
-use super::super::feeder::{open_job, wait};
+use super::super::feeder::{open_job, taken_over, wait};
 use super::super::floor::Posting;
 use super::super::keys::Missing;
 use super::super::later::Later;
@@ -67,6 +67,9 @@ impl Lane<'_, '_> {
     /// It was not made. Somebody has a task in hand until this returns.
     fn unmade(&mut self, seen: &Seen, offered: Offered, error: EnrolError) -> Option<Served> {
         let task = offered.task.clone();
+        if taken_over(self.floor, &task, &error) {
+            return Some(self.lost(seen, &task, &error));
+        }
         let open = match open_job(self.floor, &task) {
             Ok(open) => open,
             Err(error) => return Some(self.end(&task, Some(error.into()))),
@@ -100,6 +103,14 @@ impl Lane<'_, '_> {
         };
         self.floor.out_of_hand();
         served
+    }
+
+    /// Another station has taken the task over. What is on the key is that one's: nobody else gets it, and nothing is done to it.
+    fn lost(&self, seen: &Seen, task: &Task, error: &EnrolError) -> Served {
+        self.floor.lost(task, error);
+        self.floor.lock().keys.finish(seen.identity.clone(), &task.order.upn);
+        self.floor.out_of_hand();
+        self.refuse(format!("another station goes on with {}, and may ask for this key: keep it apart", task.order.upn))
     }
 
     /// Gives the task back and leaves, for everybody if there is a reason.
@@ -143,6 +154,9 @@ impl Lane<'_, '_> {
             }
             Err(error) => error,
         };
+        if taken_over(self.floor, &task, &error) {
+            return self.lost(seen, &task, &error);
+        }
         match (blame(&error), open_job(self.floor, &task)) {
             (Blame::Stop, _) => self.end(&task, None),
             (Blame::Station, _) => self.end(&task, Some(error)),

@@ -1,10 +1,11 @@
 //! Whose key is it? By the order of arrival, by the roster's serial number, or by a scanner.
 
 use super::super::Matching;
-use super::super::feeder::{fetch, goes_on, unfetched};
+use super::super::feeder::{Begun, fetch, goes_on, unfetched};
 use super::super::prefetched::Offered;
 use super::{Lane, Seen, Served};
 use crate::ctap::Link;
+use crate::enroll::EnrolError;
 use crate::ledger::{LedgerError, Task, Wanted};
 use crate::ui::{Event, Ui as _};
 
@@ -35,14 +36,14 @@ impl Lane<'_, '_> {
                     self.floor.pause();
                 }
                 Err(error) => {
-                    self.floor.give_up(error.into());
+                    self.floor.give_up(error);
                     return Err(Served::Stop);
                 }
             }
         }
     }
 
-    fn take(&mut self, seen: &Seen) -> Result<Taken, LedgerError> {
+    fn take(&mut self, seen: &Seen) -> Result<Taken, EnrolError> {
         let serial = seen.identity.shown_serial();
         match self.floor.shop.terms.matching {
             Matching::Order => {
@@ -103,11 +104,18 @@ impl Lane<'_, '_> {
     }
 
     /// Fetches for a task in this lane's hand, which only this key can have.
-    fn fetched(&mut self, task: &Task) -> Result<Taken, LedgerError> {
+    fn fetched(&mut self, task: &Task) -> Result<Taken, EnrolError> {
         self.voice.about(Some((task.id.0, &task.order.upn)));
-        if goes_on(self.floor, task)? {
-            self.floor.out_of_hand();
-            return Ok(Taken::Wait);
+        match goes_on(self.floor, task)? {
+            Begun::Not => {}
+            Begun::Here => {
+                self.floor.out_of_hand();
+                return Ok(Taken::Wait);
+            }
+            Begun::Elsewhere => {
+                self.floor.out_of_hand();
+                return Ok(Taken::Refused("only the station that began it can go on with the row that names it".into()));
+            }
         }
         match fetch(self.floor, &mut *self.live, task) {
             Ok(offered) => Ok(Taken::Offer(Box::new(offered))),
