@@ -76,17 +76,20 @@ fn how_long_a_list_takes_here_and_with_libfido2() {
         times.sort();
         println!("{name}: {:?} at best, {:?} in the middle of {ROUNDS}", times[0], times[ROUNDS / 2]);
     }
-    let [list, asking, theirs, their_asking, fast] = times.map(|times| times.get(ROUNDS / 2).copied());
+    // Other work on the machine makes some runs longer and none shorter.
+    let best = [4, 2].map(|one| times[one].first().copied());
+    let [list, asking, theirs, their_asking, _] = times.map(|times| times.get(ROUNDS / 2).copied());
     let theirs = theirs.unwrap();
     assert!(asking.unwrap() <= theirs + their_asking.unwrap(), "{asking:?}, but {theirs:?} and {their_asking:?}");
     assert!(list < asking, "{list:?} without a word to the key, but {asking:?} with one");
-    if let Some(fast) = fast {
-        // Equal but for noise, which is a fifth here.
-        assert!(fast <= theirs.mul_f32(1.2), "{fast:?}, but {theirs:?}");
+    if let [Some(fast), Some(theirs)] = best {
+        println!("keys list, optimised, beside fido2-token -L: {:.2} at best", fast.as_secs_f64() / theirs.as_secs_f64());
+        // Equal but for noise, which is a quarter here.
+        assert!(fast <= theirs.mul_f32(1.25), "{fast:?}, but {theirs:?}");
     }
 }
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 21;
 
 fn time(act: impl FnOnce()) -> Duration {
     let begin = Instant::now();
