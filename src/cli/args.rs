@@ -19,6 +19,7 @@ use super::inventory::InventoryCommand;
 use super::ledger::LedgerCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
+use super::profiles::ProfilesCommand;
 use super::tap::TapCommand;
 use super::two_places::PlacesArgs;
 
@@ -48,6 +49,9 @@ pub(super) enum Command {
     /// The tenant's passkey policy
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Profiles: settings of other programs taken over
+    #[command(subcommand)]
+    Profiles(ProfilesCommand),
     /// Temporary PINs: those that the ledger holds, and those that were sealed for somebody
     #[command(subcommand)]
     Pins(PinsCommand),

@@ -41,6 +41,14 @@ pub enum CliError {
         /// What may stand there.
         expected: &'static str,
     },
+    /// A file of another program cannot be taken over.
+    #[error("{} cannot be taken over: {reason}", .path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why, without what stands in it.
+        reason: String,
+    },
     /// The platform has no place for configuration or data: no home directory.
     #[error("this account has no home directory to keep profiles and the ledger in")]
     NoHome,
@@ -266,6 +274,7 @@ advice! {
     USAGE: "cli/usage", Usage, "The command line is wrong.", "Run the command with --help to see what it takes.";
     NO_PROFILE: "cli/no-profile", Usage, "No profile is named.", "Name one with --profile, or rehearse with --simulate; `keywright doctor` says where profiles are kept.";
     PROFILE_UNREADABLE: "cli/profile-unreadable", Usage, "The profile cannot be read.", "Check the name after --profile; `keywright doctor` says where profiles are kept.";
+    IMPORT: "cli/import", Usage, "The file of another program cannot be taken over; nothing was written.", "Correct in it what the message names, or name a provider with --provider.";
     SETTING: "cli/setting", Usage, "A setting of the profile has a value that is none.", "Correct it in the profile.";
     NO_HOME: "cli/no-home", Usage, "This account has no home directory.", "Name a profile file with --profile and a ledger with --ledger.";
     PASSWORD_SHOWN: "cli/password-shown", Usage, "A password stands in the arguments.", "Change that password; leave it out of --ledger and put it in KEYWRIGHT_LEDGER_PASSWORD, PGPASSWORD or ~/.pgpass.";
@@ -327,6 +336,7 @@ impl Advised for CliError {
             Self::NoProfile(_) => &NO_PROFILE,
             Self::ProfileUnreadable { .. } => &PROFILE_UNREADABLE,
             Self::Setting { .. } => &SETTING,
+            Self::Import { .. } => &IMPORT,
             Self::NoHome => &NO_HOME,
             Self::PasswordShown => &PASSWORD_SHOWN,
             Self::PinMissing(_) => &PIN_MISSING,

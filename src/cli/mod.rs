@@ -25,6 +25,7 @@ mod pins;
 mod places;
 mod policy;
 mod profile_file;
+mod profiles;
 #[cfg(feature = "simulator")]
 mod rehearsal;
 mod results;
@@ -105,6 +106,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
         Command::Simulator(SimulatorCommand::Tenant { listen, script }) => {
             return training_tenant::serve(station, *listen, script.as_deref());
         }
+        Command::Profiles(command) => profiles::run(station, command)?,
         Command::Policy(command) => return policy::run(station, command),
         Command::Ledger(command) => ledger::run(station, command)?,
         Command::Login { no_browser } => login::run(station, *no_browser)?,

@@ -13,6 +13,7 @@ mod hardening;
 mod judge;
 mod place;
 mod policy;
+mod profiles;
 mod rosters;
 #[path = "../support/schema.rs"]
 mod schema;

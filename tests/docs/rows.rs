@@ -63,6 +63,7 @@ pub const ROWS: &[Row] = &[
     run("keywright keys info"),
     run("keywright keys info --json"),
     elsewhere("keywright keys harden", "tests/cli/hardening.rs", "\"harden\""),
+    elsewhere("keywright profiles import FILE", "tests/cli/profiles.rs", "\"profiles\", \"import\""),
     elsewhere("keywright keys credentials list", "tests/cli/credentials.rs", "&[\"list\"]"),
     run("keywright enroll adele@contoso.example"),
     run_as(

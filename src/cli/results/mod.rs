@@ -3,6 +3,7 @@
 mod batch;
 mod keys;
 mod lanes;
+mod profiles;
 #[cfg(test)]
 #[cfg(feature = "simulator")]
 mod schema;
@@ -25,6 +26,7 @@ pub(super) use keys::{
 pub(super) use lanes::{
     BatchExport, BatchFailure, BatchLane, BatchList, BatchRetried, BatchRow, BatchStatus, BatchTask, BatchUndone, BatchWorked,
 };
+pub(super) use profiles::{ProfileWritten, ProfilesImported, SettingLeft, SettingTaken};
 pub(super) use tenant::{
     KnownModel, LoggedOut, PassIssued, PassRemoved, PasskeyRegistered, PasskeysRemoved, PolicyShown, PolicyVerdict,
     RemovalFailed, RemovalPlan, SignedIn, UserPasses, UserPasskeys,

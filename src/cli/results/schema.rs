@@ -67,6 +67,7 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "keys pin change": PinChanged;
         "keys pin force-change": PinChangeForced;
         "keys pin retries": PinTries;
+        "profiles import": ProfilesImported<'_>;
         "keys harden": KeyHardened;
         "keys credentials list": CredentialList;
         "keys credentials delete": CredentialDeleted;
