@@ -18,6 +18,7 @@ mod database;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ages;
 mod away;
 mod box_of_keys;
 mod empty_box;

@@ -3,22 +3,31 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use keywright::enroll::Order;
-use keywright::ledger::{BatchId, Batches as _, JobState, KeyPart, Ledger as _, NewBatch, NewTask, Settled, TaskState, Wanted};
+use keywright::ledger::{
+    BatchId, Batches as _, Failure, JobState, KeyPart, Ledger as _, LedgerError, NewBatch, NewTask, Settled, TaskId, TaskState,
+    Wanted,
+};
 use keywright::simulator::key::Model;
 use keywright::simulator::ledger::{FaultPoint, FaultyLedger, LedgerFault};
 
 use crate::deaths::{agreed, check, sure};
 use crate::support::world::{World, helpful};
 
-fn batch(world: &World, parts: &[KeyPart]) -> BatchId {
-    let order = NewBatch {
+fn order() -> NewBatch {
+    NewBatch {
         tenant: "contoso.example".into(),
         operator: "desk".into(),
         roster: "box.csv".into(),
         settings: serde_json::Value::Null,
-    };
-    let task = |part: &KeyPart| NewTask { row: 1, upn: agreed().user, part: *part, ..NewTask::default() };
-    world.ledger().open_batch(&order, &parts.iter().map(task).collect::<Vec<_>>()).unwrap()
+    }
+}
+
+fn task(part: KeyPart) -> NewTask {
+    NewTask { row: 1, upn: agreed().user, part, ..NewTask::default() }
+}
+
+fn batch(world: &World, parts: &[KeyPart]) -> BatchId {
+    world.ledger().open_batch(&order(), &parts.iter().copied().map(task).collect::<Vec<_>>()).unwrap()
 }
 
 /// What a lane does: leases, enrols, settles. `None` if nothing waits.
@@ -91,4 +100,64 @@ fn a_spare_key_is_not_taken_for_the_unfinished_first_one() {
     // The first task, whose job was ended, waits for another key, here as well.
     let leased = ledger.lease(batch, &Wanted::Next).unwrap().unwrap();
     assert_eq!((leased.id, leased.job), (tasks[0].id, Some(jobs[0].0)));
+}
+
+/// A write of a batch as a whole, and whether it was done.
+type Whole = (&'static str, fn(&mut FaultyLedger, Option<BatchId>) -> Result<(), LedgerError>, fn(&World) -> bool);
+
+#[test]
+fn a_batch_is_taken_in_given_another_chance_and_closed_wholly_or_not_at_all() {
+    let failed = || Settled::Failed(Failure { code: "key/gone".into(), sentence: "Gone.".into(), next: "Put it back.".into() });
+    let tasks = |world: &World| world.ledger().tasks(BatchId(1)).unwrap();
+    let writes: [Whole; 3] = [
+        (
+            "open-batch",
+            |ledger, _| ledger.open_batch(&order(), &[task(KeyPart::Primary), task(KeyPart::Spare)]).map(drop),
+            |world| world.ledger().batches().unwrap().len() == 1,
+        ),
+        (
+            "retry",
+            |ledger, _| ledger.retry(TaskId(1)),
+            |world| world.ledger().task(TaskId(1)).unwrap().state == TaskState::Waiting,
+        ),
+        (
+            "close-batch",
+            |ledger, batch| ledger.close_batch(batch.expect("a batch")),
+            |world| world.ledger().batches().unwrap()[0].closed,
+        ),
+    ];
+    for (name, write, done) in writes {
+        for fault in [LedgerFault::Full, LedgerFault::HaltBefore, LedgerFault::HaltAfter] {
+            let world = World::new(&Model::STANDARD);
+            let taken = (name != "open-batch").then(|| batch(&world, &[KeyPart::Primary, KeyPart::Spare]));
+            if let Some(batch) = taken {
+                let mut ledger = world.ledger();
+                let task = ledger.lease(batch, &Wanted::Next).unwrap().unwrap();
+                ledger.settle(task.id, &failed()).unwrap();
+            }
+            let at = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+            let told = std::sync::Arc::clone(&at);
+            let halt = Box::new(move |write: &str| {
+                write.clone_into(&mut told.lock().unwrap());
+                resume_unwind(Box::new("dead"))
+            });
+            let mut ledger = FaultyLedger::new(Box::new(world.ledger()), FaultPoint { write: 1, fault }, halt);
+            let died = catch_unwind(AssertUnwindSafe(|| write(&mut ledger, taken)));
+            drop(ledger);
+            let name = format!("{name} {fault:?}");
+            match fault {
+                LedgerFault::Full => assert!(matches!(died, Ok(Err(LedgerError::Full(_)))), "{name}"),
+                _ => assert!(died.is_err() && name.starts_with(&*at.lock().unwrap()), "{name}"),
+            }
+            assert_eq!(done(&world), fault == LedgerFault::HaltAfter, "{name}");
+            world.ledger().verify(None).unwrap();
+            if !done(&world) {
+                let never = FaultPoint { write: u32::MAX, fault };
+                write(&mut FaultyLedger::new(Box::new(world.ledger()), never, Box::new(|_: &str| {})), taken).unwrap();
+            }
+            assert!(done(&world), "{name}");
+            assert_eq!(tasks(&world).len(), 2, "{name}: all of its tasks, once");
+            world.ledger().verify(None).unwrap();
+        }
+    }
 }

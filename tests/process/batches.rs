@@ -22,9 +22,9 @@ const SEED: u64 = 20_261_127;
 /// A ledger, wherever it is.
 pub(crate) type Opened = Box<dyn Batches + Send>;
 
-/// Programs that are killed, over all batches …
+/// Programs that are killed, over all batches with the ledger in a file …
 const KILLS: usize = 200;
-/// … and so many at most if some write was not among theirs.
+/// … and so many at most, wherever it is, if some kind of write was not among theirs.
 const MOST_KILLS: usize = 400;
 /// Most of them in one batch, before it may come to its end.
 const KILLS_OF_ONE: usize = 6;
@@ -59,13 +59,14 @@ fn everybody_has_one_passkey_however_often_the_program_is_killed() {
     let file = |station: &Station| -> Opened {
         Box::new(SqliteLedger::open(&station.path("ledger.db"), Arc::new(SystemClock::new())).unwrap())
     };
-    kill_many(&|| Station::of(people(PEOPLE)), &file, &|_| {});
+    kill_many(KILLS, &|| Station::of(people(PEOPLE)), &file, &|_| {});
 }
 
-/// Kills until it is enough: at stations made by `make`, each with a ledger that `open` opens. What was killed is given to `buried`
+/// Kills so many programs, and more until one was killed at each kind of write: at stations made by `make`, each with a ledger that `open` opens. What was killed is given to `buried`
 /// before the next program starts.
 #[expect(clippy::print_stdout, reason = "how many were killed, and where")]
 pub(crate) fn kill_many(
+    kills: usize,
     make: &(dyn Fn() -> Station + Sync),
     open: &(dyn Fn(&Station) -> Opened + Sync),
     buried: &(dyn Fn(&Station) + Sync),
@@ -77,7 +78,7 @@ pub(crate) fn kill_many(
                 loop {
                     let number = {
                         let mut all = all.lock().unwrap();
-                        let enough = if missed(&all.1).is_empty() { KILLS } else { MOST_KILLS };
+                        let enough = if missed(&all.1).is_empty() { kills } else { MOST_KILLS };
                         if all.1.len() >= enough {
                             return;
                         }

@@ -22,6 +22,8 @@ mod batches;
 mod hand_over;
 #[cfg(unix)]
 mod hooks;
+#[cfg(unix)]
+mod interrupted;
 mod inventory;
 mod killed;
 mod killing;

@@ -38,7 +38,7 @@ pub(super) struct Keys {
     missing: Vec<Missing>,
 }
 
-fn same(one: &KeyIdentity, other: &KeyIdentity) -> bool {
+pub(super) fn is_same(one: &KeyIdentity, other: &KeyIdentity) -> bool {
     matches!(one.compare(other, Look::Later), Sameness::Same(_))
 }
 
@@ -54,10 +54,10 @@ impl Keys {
         if let Some(place) = self.missing.iter().position(awaited) {
             return Known::Awaited(Box::new(self.missing.swap_remove(place)));
         }
-        if let Some((lane, _)) = self.busy.iter().find(|(_, other)| same(key, other)) {
+        if let Some((lane, _)) = self.busy.iter().find(|(_, other)| is_same(key, other)) {
             return Known::Busy(lane.clone());
         }
-        match self.done.iter().find(|(other, _)| same(key, other)) {
+        match self.done.iter().find(|(other, _)| is_same(key, other)) {
             Some((_, upn)) => Known::Done(upn.clone()),
             None => Known::New,
         }
@@ -81,7 +81,7 @@ impl Keys {
 
     /// It has to come back.
     pub(super) fn miss(&mut self, missing: Missing) {
-        self.done.retain(|(other, _)| !same(other, &missing.key));
+        self.done.retain(|(other, _)| !is_same(other, &missing.key));
         self.missing.push(missing);
     }
 

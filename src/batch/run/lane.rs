@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::blame::{Blame, blame};
 use super::floor::Floor;
-use super::keys::Known;
+use super::keys::{Known, is_same};
 use crate::batch::lanes::{Hub, Meter, Port, Voice};
-use crate::ctap::{Bus as _, Change, KeyIdentity, Link, LinkKind, Look, Sameness};
+use crate::ctap::{Bus as _, Change, KeyIdentity, Link, LinkKind};
 use crate::enroll::{Desk, EnrolError, is_blank};
 use crate::identity::IdentityProvider;
 use crate::ledger::{JobState, LedgerError};
@@ -35,6 +35,9 @@ struct Lane<'a, 'f> {
     voice: Arc<Voice>,
     meter: Arc<Meter>,
     live: Box<dyn IdentityProvider + Send>,
+    /// The key that was made ready last, until the place is empty: one that was out and in again to be wiped looks as if it had
+    /// just come.
+    made: Option<KeyIdentity>,
 }
 
 /// A key that was looked at.
@@ -49,7 +52,7 @@ pub(super) fn work(floor: &Floor<'_>, hub: &Hub, place: &str, meter: Arc<Meter>)
     let shop = floor.shop;
     let voice = Arc::new(Voice::new(Arc::clone(&shop.ui), Spot::lane(place), shop.terms.bell));
     let port = Port::new(hub, place, Arc::clone(&meter));
-    let mut lane = Lane { floor, place, port, voice, meter, live: (shop.clients)() };
+    let mut lane = Lane { floor, place, port, voice, meter, live: (shop.clients)(), made: None };
     while let Some(link) = lane.next_key() {
         floor.touch();
         let served = lane.serve(&link);
@@ -81,6 +84,7 @@ impl Lane<'_, '_> {
             if let Some(link) = self.port.links().ok()?.into_iter().next() {
                 return Some(link);
             }
+            self.made = None;
             if self.floor.invite(self.place) {
                 if !asked {
                     self.voice.tell(&Event::InsertKey);
@@ -131,6 +135,7 @@ impl Lane<'_, '_> {
         match self.recognise(&seen) {
             Known::New => {}
             Known::Awaited(missing) => return self.again(&seen, *missing),
+            Known::Done(_) if self.made.take().is_some_and(|made| is_same(&made, &seen.identity)) => return Served::Out,
             Known::Done(upn) => {
                 return self.refuse(format!("it was made ready for {upn} in this batch; take it out and put the next one in"));
             }
@@ -190,8 +195,7 @@ impl Lane<'_, '_> {
             return Ok(seen.forced.then(|| reason.to_owned()));
         };
         let jobs = self.floor.shop.ledger.lock().jobs_of_serial(serial, None)?;
-        let mut same =
-            jobs.into_iter().filter(|job| matches!(seen.identity.compare(&job.order.key, Look::Later), Sameness::Same(_)));
+        let mut same = jobs.into_iter().filter(|job| is_same(&seen.identity, &job.order.key));
         let last = same.rfind(|job| job.state != JobState::Ended);
         Ok(last.map(|job| match job.state {
             JobState::Open => format!(

@@ -51,7 +51,7 @@ impl Lane<'_, '_> {
         }
     }
 
-    fn made(&self, seen: &Seen, task: &Task, user: Option<User>, end: &End) -> Served {
+    fn made(&mut self, seen: &Seen, task: &Task, user: Option<User>, end: &End) -> Served {
         let (job, registered) = match end {
             End::Sealed(job) => (*job, false),
             End::Registered(job) => (*job, true),
@@ -60,6 +60,7 @@ impl Lane<'_, '_> {
         self.meter.finished();
         let (key, task) = (seen.identity.clone(), task.clone());
         self.floor.lock().keys.finish(key.clone(), &task.order.upn);
+        self.made = Some(key.clone());
         self.floor.ready(Posting { task, job, key, user, tries: 0, not_before: Duration::ZERO }, registered);
         Served::Out
     }
