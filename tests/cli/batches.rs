@@ -102,3 +102,25 @@ fn ctrl_c_parks_the_lanes_and_resume_goes_on() {
     assert_eq!(place.judged(), 6, "everybody has one passkey");
     batch(&place, &["ledger", "verify"]).done();
 }
+
+/// The wishes are those of the plan, also for who resumes; what may surprise is told once for a model, not once for a user.
+#[test]
+fn the_keys_of_a_batch_are_hardened() {
+    let place = Place::new();
+    roster(&place, 1..=3);
+    let settings = ["--min-pin-length", "9", "--always-uv", "--long-touch-reset", "--accept-less", "long-touch-reset"];
+    batch(&place, &[&["batch", "run", "roster.csv", "--import-only"][..], &settings].concat()).done();
+    let run = batch(&place, &["--json", "batch", "resume"]).done();
+    let lines: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let made: Vec<&Value> =
+        lines.iter().map(|line| &line["result"]).filter(|result| result["temporaryPin"].is_string()).collect();
+    assert_eq!(made.len(), 3, "{}", run.out);
+    for result in made {
+        assert_eq!(result["temporaryPin"].as_str().unwrap().len(), 9, "{result}");
+        let met: Vec<bool> = result["hardening"].as_array().unwrap().iter().map(|one| one["met"].as_bool().unwrap()).collect();
+        assert_eq!(met, [true, false, true], "{result}");
+        assert!(result["firstSignIn"].as_array().unwrap().iter().any(|one| one["word"] == "always-uv"), "{result}");
+    }
+    let told = lines.iter().filter(|line| line["event"] == "surprise" && line["word"] == "always-uv").count();
+    assert_eq!(told, 1, "{}", run.out);
+}

@@ -4,6 +4,7 @@
 mod access;
 mod described;
 mod enrolment;
+mod hardened;
 mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]

@@ -18,7 +18,7 @@ const NEW_PIN: &str = "a pin of her own";
 
 /// The other client on the one key that is plugged in, by the PIN/UV auth protocol of that number. It does not look at the channel of
 /// an answer: to be opened anew after another program has talked to the key.
-fn other_client(protocol: u8) -> FidoKeyHid {
+pub(crate) fn other_client(protocol: u8) -> FidoKeyHid {
     let mut settings = LibCfg::init();
     // 0x0A, not the command of the draft before it; and it need not tell anybody to touch.
     settings.use_pre_credential_management = false;
