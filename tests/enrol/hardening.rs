@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use keywright::advice::{Advised as _, Exit};
-use keywright::ctap::{Info, Reading};
+use keywright::ctap::{Info, Reading, Requirement, Wish};
 use keywright::enroll::{EnrolError, HardeningRules, Order, SettingName, Wishes};
-use keywright::ledger::{JobState, Ledger as _};
+use keywright::ledger::{Intent, JobState, Ledger as _, Outcome};
 use keywright::simulator::key::{Fault, Mishap, Model};
 use keywright::simulator::ledger::{FaultPoint, FaultyLedger, LedgerFault};
 use keywright::ui::{Requested, Summary};
@@ -269,4 +269,39 @@ fn a_run_that_is_taken_up_wishes_for_what_the_first_one_did() {
     let summary = world.enroll(&face, &hardened(Wishes { min_pin_length: Some(20), ..Wishes::default() })).unwrap();
     check(&world, &summary, &face.pin(), 1, "taken up");
     assert_eq!((info(&world).min_pin_length(), face.pin().len()), (8, 8));
+}
+
+/// As an older record may have it: the minimum that is wished for is longer than the PIN that the key has. Setting it forces a change,
+/// after which nothing can be set: another PIN is drawn, and the rest follows.
+#[test]
+fn a_temporary_pin_that_is_too_short_is_replaced() {
+    let world = World::new(&Model::STANDARD);
+    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
+    // Opened and the PIN set.
+    let point = FaultPoint { write: 4, fault: LedgerFault::HaltBefore };
+    let mut ledger = FaultyLedger::new(Box::new(world.ledger()), point, halt);
+    assert!(catch_unwind(AssertUnwindSafe(|| world.enroll_with(&sure(), &agreed(), helpful, &mut ledger))).is_err());
+    drop(ledger);
+    let mut ledger = world.ledger();
+    let first = ledger.jobs(Some(JobState::Open)).unwrap().remove(0);
+    ledger.claim(first.id).unwrap();
+    let number = ledger.entries(first.id).unwrap()[0].number;
+    let pin = ledger.pin(first.id, number).unwrap().unwrap();
+    ledger.close(first.id, JobState::Ended).unwrap();
+    let wish = Wish::MinPinLength { least: 20 };
+    let always = Requirement { wish: Wish::AlwaysUv, demand: true };
+    let mut order = first.order;
+    order.hardening = vec![Requirement { wish, demand: true }, always];
+    let job = ledger.open_job(&order).unwrap();
+    let ticket = ledger.before(job, &Intent::SetPin { draw: 1 }, Some(&pin)).unwrap();
+    ledger.after(ticket, &Outcome::Done).unwrap();
+    drop(ledger);
+
+    let face = sure();
+    let summary = world.enroll(&face, &agreed()).unwrap();
+    check(&world, &summary, &face.pin(), 1, "replaced");
+    let info = info(&world);
+    assert_eq!((info.min_pin_length(), info.always_uv(), face.pin().len()), (20, true, 20));
+    assert!(summary.hardening.iter().all(|one| one.met), "{:?}", summary.hardening);
+    assert_eq!(world.key.history().iter().filter(|one| one.command == 0x07).count(), 0, "no reset was needed");
 }
