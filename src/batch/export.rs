@@ -20,8 +20,8 @@ pub struct Exported {
     pub user_id: String,
     /// Where it stands.
     pub state: Standing,
-    /// `only`, `primary` or `spare`.
-    pub key: &'static str,
+    /// `only`, `primary`, `spare`, or `spare 2` and so on.
+    pub key: String,
     /// Serial number of the key.
     pub serial: Option<String>,
     /// Model.
@@ -62,9 +62,9 @@ impl Exported {
             user_id: task.order.user_id.clone(),
             state: outcome.standing(),
             key: match task.order.part {
-                KeyPart::Only => "only",
-                KeyPart::Primary => "primary",
-                KeyPart::Spare => "spare",
+                KeyPart::Only => "only".into(),
+                KeyPart::Primary => "primary".into(),
+                KeyPart::Spare => task.order.mark().unwrap_or_default(),
             },
             serial: key.and_then(|key| key.shown_serial().map(ToOwned::to_owned)).or_else(|| task.order.serial.clone()),
             aaguid: key.map(|key| key.aaguid.to_string()),

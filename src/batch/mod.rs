@@ -21,7 +21,7 @@ pub use export::{Exported, csv};
 pub use later::{LaterTenant, Shelf, ShelfError, Waybill, pick};
 pub use offline::{Made, make_all};
 pub use outcome::{Standing, TaskOutcome};
-pub use prepare::{Preparation, prepare};
+pub use prepare::{Preparation, prepare, prepare_one};
 pub use prepared::{Prepared, PreparedFile, PreparedTenant};
 pub use replace::{Choice, credentials_of};
 pub use results::{BeginError, ResultOf, Results, ResultsFile};

@@ -39,7 +39,7 @@ pub fn prepare(
         if cancel.requested() {
             return Err(LinkError::Cancelled.into());
         }
-        match one(provider, safe, tenant, name, models, life) {
+        match prepare_one(provider, safe, tenant, name, models, life) {
             Ok(prepared) if done.users.iter().any(|one| one.user.id == prepared.user.id) => {}
             Ok(prepared) => done.users.push(prepared),
             Err(error) if of_everybody(&error) => return Err(error),
@@ -49,7 +49,11 @@ pub fn prepare(
     Ok(done)
 }
 
-fn one(
+/// Fetches for one name, whose refusal is the error.
+///
+/// # Errors
+/// What the tenant refuses, and whatever else ends it.
+pub fn prepare_one(
     provider: &mut dyn IdentityProvider,
     safe: &AgeSafe,
     tenant: &str,

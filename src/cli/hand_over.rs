@@ -127,17 +127,24 @@ fn path(typed: Option<&Path>, profile: &ProfileFile, field: &'static str) -> Res
 }
 
 impl Station {
-    /// The way that PINs go, with everything checked that it needs.
+    /// The way that PINs go, with everything checked that it needs; what a person should know of it is told.
     pub(super) fn handing(&self, args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
+        let handing = self.way(args)?;
         if let Some(file) = &args.pins_in_clear {
-            let clear = ClearFile::new(file)?;
             self.face.tell(&Event::Notice {
                 sentence: format!(
                     "PINs are written in clear to {}: whoever reads it can use the keys until their users have changed them",
                     file.display()
                 ),
             });
-            return Ok(Box::new(clear));
+        }
+        Ok(handing)
+    }
+
+    /// The same once more, for a second desk of one run: nothing is told.
+    pub(super) fn way(&self, args: &HandOverArgs) -> Result<Box<dyn HandOver>, CliError> {
+        if let Some(file) = &args.pins_in_clear {
+            return Ok(Box::new(ClearFile::new(file)?));
         }
         let profile = self.settings.profile()?;
         match args.way(profile)? {

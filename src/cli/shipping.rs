@@ -12,7 +12,7 @@ use super::enrolling::{journal, order, with};
 use super::results::KeysMade;
 use super::settings::EnrollSettings;
 use super::station::Station;
-use super::two_places::{LIFE, begun, refused, show_submission};
+use super::two_places::{LIFE, begun, show_submission};
 use crate::advice::Exit;
 use crate::batch::{self, LaterTenant, PreparedFile, Results, ResultsFile, Shelf, ShelfError, Submission};
 use crate::enroll::made_in;
@@ -52,13 +52,9 @@ pub(super) fn make(station: &Station, args: &EnrollArgs) -> Result<Exit, CliErro
         file
     } else {
         let life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
-        let names = std::slice::from_ref(&user.id);
-        let done = batch::prepare(&mut provider, &safe, &tenant, names, &[], life, &station.cancel)?;
-        if !done.refused.is_empty() {
-            return Ok(told(station, &batch::Made { refused: done.refused, ..batch::Made::default() }, &waybill.parcel));
-        }
+        let one = batch::prepare_one(&mut provider, &safe, &tenant, &user.id, &[], life)?;
         make_directory(shelf.directory()).map_err(|error| CliError::file(shelf.directory(), &error))?;
-        let file = PreparedFile::new(&tenant, station.clock.now(), &safe, done.users);
+        let file = PreparedFile::new(&tenant, station.clock.now(), &safe, vec![one]);
         // On disk before the key is touched: whoever goes on after a power cut needs the same challenge.
         parcel::write_new(&waybill.prepared, &parcel::seal(&[&safe.recipient()], &file)?)?;
         file
@@ -78,19 +74,10 @@ pub(super) fn make(station: &Station, args: &EnrollArgs) -> Result<Exit, CliErro
             &mut *handing,
             |enrolment| Ok(enrolment.run(&order)?),
         )?;
-    Ok(told(station, &batch::Made { made: vec![made.upn], ..batch::Made::default() }, &waybill.parcel))
-}
-
-fn told(station: &Station, done: &batch::Made, file: &std::path::Path) -> Exit {
-    let mut blocks = refused(&done.refused);
-    if done.refused.is_empty() {
-        blocks.push(Block::Line(
-            "The key opens nothing yet. When its parcel has arrived: `keywright batch activate SERIAL` at this station.".into(),
-        ));
-    }
-    let result = KeysMade { made: &done.made, before: &done.before, refused: &done.refused, file };
-    station.face.show(&Sheet::new(&result, blocks));
-    if done.refused.is_empty() { Exit::Done } else { Exit::Partly }
+    let next = "The key opens nothing yet. When its parcel has arrived: `keywright batch activate SERIAL` at this station.";
+    let result = KeysMade { made: &[made.upn], before: &[], refused: &[], file: &waybill.parcel };
+    station.face.show(&Sheet::new(&result, vec![Block::Line(next.into())]));
+    Ok(Exit::Done)
 }
 
 /// Registers the passkeys of keys whose parcels have arrived.

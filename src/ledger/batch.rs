@@ -109,9 +109,20 @@ pub struct NewTask {
     pub note: Option<String>,
     /// Which of their keys.
     pub part: KeyPart,
+    /// Which of their spare keys, from 2 on; `None` for the first and for keys that are no spares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u8>,
     /// Id in the tenant of the passkey that goes once the new one is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+}
+
+impl NewTask {
+    /// What tells a spare key by name from the user's other keys: `spare`, `spare 2` and so on.
+    pub fn mark(&self) -> Option<String> {
+        let word = || self.number.map_or_else(|| "spare".into(), |number| format!("spare {number}"));
+        (self.part == KeyPart::Spare).then(word)
+    }
 }
 
 /// Where a task stands.

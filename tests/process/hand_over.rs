@@ -6,6 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::batches::{on, people, roster};
 use crate::leaks::{forms, holds};
 use crate::station::{Station, last, results};
 use crate::support::world::ADELE;
@@ -97,6 +98,16 @@ fn in_clear_only_by_that_flag_and_with_a_warning() {
     assert!(station.key().pin_is(&pin) && !pin.starts_with('0'), "{table}");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     nowhere_else(&station, &run, &pin, &[&file]);
+}
+
+#[test]
+fn a_batch_warns_once_of_pins_in_clear() {
+    let station = Station::of(people(2));
+    let (roster, file) = (roster(&station, 2), station.path("pins.csv"));
+    let run = on(&station, &["batch", "run", &roster, "--pins-in-clear", &text(&file)]).output().unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert_eq!((run.status.code(), said.matches("PINs are written in clear").count()), (Some(0), 1), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 3, "a head and a row for each");
 }
 
 #[cfg(feature = "letters")]

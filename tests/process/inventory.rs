@@ -3,6 +3,7 @@
 use keywright::simulator::tenant::{Act, Fault};
 use serde_json::{Value, json};
 
+use crate::batches::{on, people, roster};
 use crate::station::Station;
 use crate::support::world::ADELE;
 
@@ -101,4 +102,29 @@ fn the_ledger_is_compared_with_the_tenant() {
     station.tenant.change(|script| script.users.retain(|user| user.upn != ADELE));
     let (exit, line) = station.json(&["inventory", "reconcile"]);
     assert_eq!((exit, kinds(&line)), (0, vec!["user-gone"]), "{line}");
+}
+
+#[test]
+fn keys_of_one_person_are_told_apart_and_paired() {
+    let station = Station::of(people(2));
+    let roster = roster(&station, 2);
+    let words = ["batch", "run", &roster, "--keys-per-user", "3", "--display-name", "Desk"];
+    let run = on(&station, &words).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    let (_, list) = station.json(&["inventory", "list"]);
+    let keys = list["result"]["keys"].as_array().unwrap();
+    let job_of = |upn: &Value, part: &str| {
+        let first = keys.iter().find(|key| key["upn"] == *upn && key["part"] == part);
+        first.map_or(Value::Null, |key| key["job"].clone())
+    };
+    for key in keys {
+        let other = if key["part"] == "primary" { "spare" } else { "primary" };
+        assert_eq!(key["pairedWith"], job_of(&key["upn"], other), "{key}");
+    }
+    assert_eq!(keys.len(), 6);
+    let (_, export) = station.json(&["batch", "export", "1", "--format", "json"]);
+    let rows = export["result"]["rows"].as_array().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| [&row["key"], &row["displayName"]].map(|cell| cell.as_str().unwrap())).collect();
+    let three = [["primary", "Desk"], ["spare", "Desk (spare)"], ["spare 2", "Desk (spare 2)"]];
+    assert_eq!(told, [three, three].concat());
 }

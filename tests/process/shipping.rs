@@ -1,5 +1,6 @@
 //! Keys that travel before they are registered: nothing is in the tenant until the parcel has arrived, and then once.
 
+use keywright::simulator::tenant::{Act, Fault};
 use serde_json::{Value, json};
 
 use crate::killing;
@@ -62,6 +63,18 @@ fn a_parcel_that_was_changed_or_belongs_to_another_station_registers_nothing() {
     std::fs::write(path, changed).unwrap();
     assert_ne!(station.json(&["batch", "activate", "20260001"]).0, 0);
     assert!(station.tenant.passkeys(ADELE).is_empty());
+}
+
+#[test]
+fn whom_the_tenant_refuses_is_told_as_an_error_before_the_key_is_touched() {
+    for (status, code, exit) in [(400, "tenant/refused", 4), (403, "tenant/forbidden", 4), (405, "tenant/not-offered", 4)] {
+        let station = Station::new();
+        station.tenant.add_fault(Fault::always("GET", "*/creationOptions*", Act::status(status)));
+        let (told, line) = station.json(&MAKE[..3]);
+        assert_eq!((told, &line["error"]["code"]), (exit, &json!(code)), "{line}");
+        assert!(!station.path("ledger.db").exists() || station.json(&["inventory", "list"]).1["result"]["keys"] == json!([]));
+        assert_eq!(station.key().state().resident, 0);
+    }
 }
 
 #[test]

@@ -42,13 +42,14 @@ pub(super) fn tasks(drafts: Vec<NewTask>, users: &Users, wishes: &Wishes) -> Vec
         }
         for (number, key) in keys.iter_mut().enumerate() {
             key.part = if number == 0 { KeyPart::Primary } else { KeyPart::Spare };
+            key.number = u8::try_from(number).ok().filter(|number| *number > 1);
             // A name that was given to this key alone stays as it is.
             let given = number < own && key.display_name.is_some();
             if given {
                 continue;
             }
             let name = key.display_name.take().or_else(|| wishes.display_name.clone());
-            key.display_name = match (name, mark(number)) {
+            key.display_name = match (name, key.mark()) {
                 (Some(name), Some(mark)) => Some(passkey_name_marked(&name, &mark)),
                 (name, _) => name,
             };
@@ -56,13 +57,4 @@ pub(super) fn tasks(drafts: Vec<NewTask>, users: &Users, wishes: &Wishes) -> Vec
         keys
     };
     by_user.into_values().flat_map(named).collect()
-}
-
-/// What tells the passkeys of a user's keys apart by name.
-fn mark(number: usize) -> Option<String> {
-    match number {
-        0 => None,
-        1 => Some("spare".into()),
-        more => Some(format!("spare {more}")),
-    }
 }

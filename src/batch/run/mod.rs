@@ -25,7 +25,7 @@ use crate::ctap::{Bus, Cancel};
 use crate::enroll::{Desk, EnrolError, Enrolment, GeneratorSource, HandOver, Order, Until};
 use crate::handover::pin::Safe;
 use crate::identity::IdentityProvider;
-use crate::ledger::{BatchId, Failure, KeyPart, LedgerError, Task, TaskId, TaskState};
+use crate::ledger::{BatchId, Failure, LedgerError, Task, TaskId, TaskState};
 use crate::ui::{Event, Spot, Totals, Ui};
 
 use floor::Floor;
@@ -142,7 +142,7 @@ impl Shop<'_> {
         order.task = Some(task.id);
         order.until = until;
         order.replaces.clone_from(&task.order.replaces);
-        order.mark = (task.order.part == KeyPart::Spare).then(|| "spare".into());
+        order.mark = task.order.mark();
         if let Some(name) = &task.order.display_name {
             order.display_name = Some(name.clone());
         }

@@ -152,14 +152,14 @@ fn table(tasks: &[NewTask]) -> Block {
     let cell = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".into());
     let row = |task: &NewTask| {
         let part = match task.part {
-            KeyPart::Only => "-",
-            KeyPart::Primary => "primary",
-            KeyPart::Spare => "spare",
+            KeyPart::Only => "-".to_owned(),
+            KeyPart::Primary => "primary".to_owned(),
+            KeyPart::Spare => task.mark().unwrap_or_default(),
         };
         vec![
             task.row.to_string(),
             task.upn.clone(),
-            part.to_owned(),
+            part,
             cell(task.serial.as_ref()),
             cell(task.display_name.as_ref()),
             cell(task.profile.as_ref()),

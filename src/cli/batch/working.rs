@@ -104,7 +104,7 @@ pub(super) fn work(station: &Station, batch: &Batch, args: &LaneArgs) -> Result<
         ui,
         ledger: SharedLedger::new(station.open_ledger()?()?),
         clients: &*clients,
-        checking: Mutex::new(station.handing(&args.handing)?),
+        checking: Mutex::new(station.way(&args.handing)?),
         handing: Mutex::new(station.handing(&args.handing)?),
         safe: &safe,
         scans,

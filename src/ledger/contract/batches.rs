@@ -21,6 +21,7 @@ pub(super) fn kept_by(open: Opening<'_>) {
     a_task_with_an_open_job_comes_first(open);
     a_job_that_is_done_settles_its_task(open);
     a_released_job_takes_its_task_along(open);
+    what_came_along_with_a_closed_job_waits_again(open);
     a_failed_task_is_taken_up_where_it_stopped(open);
     a_batch_is_closed_when_nothing_is_under_way(open);
 }
@@ -309,6 +310,20 @@ fn a_released_job_takes_its_task_along(open: Opening<'_>) {
     registrar.settle(ids[1], &Settled::Failed(failure())).unwrap();
     let told: Vec<TaskState> = registrar.tasks(batch).unwrap().iter().map(|task| task.state).collect();
     assert_eq!(told, [TaskState::Done, TaskState::Failed]);
+}
+
+fn what_came_along_with_a_closed_job_waits_again(open: Opening<'_>) {
+    let (mut lane, batch, ids) = opened(open, &[task(1), task(2)]);
+    assert_eq!(next(&mut *lane, batch), Some(ids[0]));
+    let job = job_for(&mut *lane, ids[0]).unwrap();
+    lane.release(job).unwrap();
+    let mut registrar = open();
+    registrar.claim(job).unwrap();
+    registrar.close(job, JobState::Ended).unwrap();
+    let named = lane.lease(batch, &Wanted::Task(ids[0])).unwrap();
+    assert_eq!(named, None, "the registrar has it as long as it does nothing else");
+    assert_eq!(next(&mut *registrar, batch), Some(ids[0]), "before the others, since it is the first that waits");
+    registrar.settle(ids[0], &Settled::Waiting).unwrap();
 }
 
 fn a_failed_task_is_taken_up_where_it_stopped(open: Opening<'_>) {

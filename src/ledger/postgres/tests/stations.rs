@@ -279,20 +279,3 @@ fn a_hundred_thousand_tasks_are_taken_in_at_once() {
     // 5 s is what is promised of a built program; here nothing is optimised and other tests run beside it.
     assert!(taken < Duration::from_secs(20), "{taken:?}");
 }
-
-#[test]
-#[ignore = "over a server: hw-tests/postgres/test"]
-fn a_task_that_came_along_with_a_job_waits_again_when_the_job_is_closed() {
-    let place = place();
-    let mut lane = place.open().unwrap();
-    let batch = batch(&mut lane, 2);
-    let task = lane.lease(batch, &Wanted::Next).unwrap().unwrap().id;
-    let job = lane.open_job(&job_for(task)).unwrap();
-    lane.release(job).unwrap();
-    let mut registrar = place.open().unwrap();
-    registrar.claim(job).unwrap();
-    registrar.close(job, JobState::Ended).unwrap();
-    assert_eq!(lane.lease(batch, &Wanted::Task(task)).unwrap(), None, "the registrar has it as long as it does nothing else");
-    assert_eq!(registrar.lease(batch, &Wanted::Next).unwrap().unwrap().id, task);
-    registrar.settle(task, &Settled::Waiting).unwrap();
-}
