@@ -14,6 +14,8 @@ pub struct TaskOutcome {
     pub job: Option<Job>,
     /// The passkey that the tenant took: its id there, and its credential id.
     pub passkey: Option<(String, CredentialId)>,
+    /// The passkey that the tenant may have taken: it was sent, and no answer is written down.
+    pub in_doubt: Option<CredentialId>,
     /// The key forces a PIN change, read back from it.
     pub pin_change_forced: bool,
     /// The passkey was removed from the tenant again.
@@ -48,11 +50,12 @@ impl TaskOutcome {
     /// [`LedgerError`].
     pub fn of(ledger: &mut dyn Batches, task: Task) -> Result<Self, LedgerError> {
         let Some(id) = task.job else {
-            return Ok(Self { task, job: None, passkey: None, pin_change_forced: false, undone: false });
+            return Ok(Self { task, job: None, passkey: None, in_doubt: None, pin_change_forced: false, undone: false });
         };
         let job = ledger.job(id)?;
         let entries = ledger.entries(id)?;
         let passkey = entries.iter().rev().find_map(registered);
+        let in_doubt = entries.iter().rev().find_map(sent).and_then(in_doubt);
         let sealed = |entry: &Entry| match entry.outcome {
             Some(Outcome::Sealed { effective }) => Some(effective),
             _ => None,
@@ -62,7 +65,7 @@ impl TaskOutcome {
             Some((_, credential)) => was_withdrawn(ledger, &job, credential)?,
             None => false,
         };
-        Ok(Self { task, job: Some(job), passkey, pin_change_forced, undone })
+        Ok(Self { task, job: Some(job), passkey, in_doubt, pin_change_forced, undone })
     }
 
     /// Its state in a word.
@@ -87,6 +90,18 @@ fn registered(entry: &Entry) -> Option<(String, CredentialId)> {
         }
         _ => None,
     }
+}
+
+/// A registration that was begun, and what came of it.
+fn sent(entry: &Entry) -> Option<(&CredentialId, Option<&Outcome>)> {
+    let Intent::Register { registration } = &entry.intent else { return None };
+    Some((&registration.credential_id, entry.outcome.as_ref()))
+}
+
+/// Its credential, unless it is known what came of it.
+fn in_doubt((credential, outcome): (&CredentialId, Option<&Outcome>)) -> Option<CredentialId> {
+    let known = matches!(outcome, Some(Outcome::Registered { .. } | Outcome::Failed { .. }));
+    (!known).then(|| credential.clone())
 }
 
 /// A job that is done is not written to any more: that its passkey was taken back stands in a job of its own.

@@ -5,6 +5,7 @@ use crate::advice::{Advice, Advised};
 use crate::batch::TaskOutcome;
 use crate::identity::{IdentityError, IdentityProvider, User};
 use crate::ledger::{Batches, Intent, JobState, LedgerError, NewJob, Outcome, Place, Settled, TaskState, Wanted};
+use crate::webauthn::CredentialId;
 
 /// What became of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub fn undo(
     last: bool,
     operator: &str,
 ) -> Result<Undone, UndoError> {
-    let TaskOutcome { task, job, passkey, undone, .. } = outcome;
+    let TaskOutcome { task, job, undone, .. } = outcome;
     if task.state == TaskState::Working {
         return Err(UndoError::Working(task.order.upn.clone()));
     }
@@ -67,21 +68,10 @@ pub fn undo(
         return Ok(Undone::Nothing);
     }
     let open = job.as_ref().filter(|job| job.state == JobState::Open);
-    let found = match passkey {
-        None => None,
-        Some((method, credential)) => {
-            let user = match provider.user(&task.order.user_id) {
-                Ok(user) => Some(user),
-                // The passkeys of a user who is gone are gone as well.
-                Err(IdentityError::UserUnknown(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(user) = &user {
-                keeps_one(provider, user, method, last)?;
-            }
-            Some((user, method, credential))
-        }
-    };
+    let found = registered(provider, outcome)?;
+    if let Some(Registered { user: Some(user), method, .. }) = &found {
+        keeps_one(provider, user, method, last)?;
+    }
     if task.state != TaskState::Done {
         if task.state == TaskState::Failed {
             ledger.retry(task.id)?;
@@ -91,7 +81,7 @@ pub fn undo(
         }
     }
     let removed = found.is_some();
-    if let (Some((user, method, credential)), Some(of)) = (found, job) {
+    if let (Some(Registered { user, method, credential }), Some(of)) = (found, job) {
         let id = match open {
             Some(job) => ledger.claim(job.id)?.id,
             None => ledger.open_job(&NewJob {
@@ -101,8 +91,8 @@ pub fn undo(
                 ..of.order.clone()
             })?,
         };
-        let ticket = ledger.before(id, &Intent::Withdraw { credential_id: credential.clone() }, None)?;
-        let gone = user.map_or(Ok(()), |user| provider.remove(&user, method));
+        let ticket = ledger.before(id, &Intent::Withdraw { credential_id: credential }, None)?;
+        let gone = user.map_or(Ok(()), |user| provider.remove(&user, &method));
         let said = match &gone {
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::Unknown { code: error.advice().code.into(), sentence: error.to_string() },
@@ -125,6 +115,33 @@ pub fn undo(
         ledger.settle(task.id, &Settled::Cancelled)?;
     }
     Ok(if removed { Undone::Removed } else { Undone::Nothing })
+}
+
+/// The passkey that a task brought into the tenant.
+struct Registered {
+    /// Whose it is; `None` if the user is gone, and the passkeys with them.
+    user: Option<User>,
+    method: String,
+    credential: CredentialId,
+}
+
+/// What a task registered. Of what was sent without an answer the tenant is asked: it may have it.
+fn registered(provider: &mut dyn IdentityProvider, outcome: &TaskOutcome) -> Result<Option<Registered>, UndoError> {
+    let (credential, method) = match (&outcome.passkey, &outcome.in_doubt) {
+        (Some((method, credential)), _) => (credential.clone(), Some(method.clone())),
+        (None, Some(credential)) => (credential.clone(), None),
+        (None, None) => return Ok(None),
+    };
+    let user = match provider.user(&outcome.task.order.user_id) {
+        Ok(user) => Some(user),
+        Err(IdentityError::UserUnknown(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let method = match (method, &user) {
+        (None, Some(user)) => provider.find(user, &credential)?.map(|there| there.id),
+        (method, _) => method,
+    };
+    Ok(method.map(|method| Registered { user, method, credential }))
 }
 
 fn keeps_one(provider: &mut dyn IdentityProvider, user: &User, method: &str, last: bool) -> Result<(), UndoError> {

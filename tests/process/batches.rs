@@ -195,3 +195,25 @@ pub(crate) fn check(ledger: &mut dyn Batches, station: &Station, people: usize, 
     let resident: usize = station.keys().iter().map(|key| key.state().resident).sum();
     assert_eq!(resident, people, "{name}: no key has a passkey that nobody knows of");
 }
+
+#[test]
+fn undo_removes_a_passkey_whose_registration_was_not_answered() {
+    let killed_at = |write: u32| {
+        let station = Station::of(people(1));
+        let roster = roster(&station, 1);
+        let end = killing::run_to(&mut on(&station, &["batch", "run", &roster]), Some(&format!("before:{write}"))).1;
+        matches!(end, Killed::At(name) if name == "outcome register").then_some(station)
+    };
+    // Nobody wrote down what the tenant said.
+    let station = (9..WRITES).find_map(killed_at).expect("a run that is killed there");
+    assert_eq!(station.tenant.passkeys(&upn(1)).len(), 1);
+    let (exit, line) = station.json(&["batch", "undo", "1"]);
+    assert_eq!((exit, &line["result"]["refused"][0]["code"]), (7, &"batch/last-passkey".into()), "{line}");
+    let (exit, line) = station.json(&["batch", "undo", "1", "--last"]);
+    assert_eq!((exit, &line["result"]["removed"]), (0, &vec![upn(1)].into()), "{line}");
+    assert!(station.tenant.passkeys(&upn(1)).is_empty(), "no passkey stays that the record does not know of");
+    let mut ledger: Opened = Box::new(SqliteLedger::open(&station.path("ledger.db"), Arc::new(SystemClock::new())).unwrap());
+    assert_eq!(ledger.tasks(BatchId(1)).unwrap()[0].state, TaskState::Cancelled);
+    assert!(ledger.jobs(Some(JobState::Open)).unwrap().is_empty());
+    ledger.verify(None).unwrap();
+}
