@@ -78,6 +78,19 @@ fn whom_the_tenant_refuses_is_told_as_an_error_before_the_key_is_touched() {
 }
 
 #[test]
+fn an_activation_that_the_tenant_refuses_is_named_and_can_be_repeated() {
+    let (station, _) = made();
+    station.tenant.add_fault(Fault::always("POST", METHODS, Act::status(400)));
+    let (exit, line) = station.json(&ACTIVATE[..3]);
+    let refused = &line["result"]["refused"][0];
+    assert_eq!((exit, counts(&line), &refused["code"]), (7, [0, 0, 1], &json!("tenant/refused")), "{line}");
+    assert!(station.tenant.passkeys(ADELE).is_empty());
+    station.tenant.clear_faults();
+    let (exit, line) = station.json(&ACTIVATE[..3]);
+    assert_eq!((exit, counts(&line)), (0, [1, 0, 0]), "{line}");
+}
+
+#[test]
 fn killed_while_the_key_is_made_ready_or_activated() {
     for (words, rows) in [(&MAKE[..], 12), (&ACTIVATE[..], 4)] {
         for side in ["before", "after"] {
