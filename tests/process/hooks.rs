@@ -1,9 +1,11 @@
 //! Hooks of the built program: what they read, in what order, and that none of them stops anything.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
+use crate::batches::{people, roster, upn};
 use crate::leaks::{forms, holds};
 use crate::schema::check_lines;
 use crate::station::{Station, results};
@@ -76,6 +78,32 @@ fn a_hook_that_fails_or_is_slow_stops_nothing_and_is_told() {
         let expected: Vec<_> = ALL.into_iter().filter(|step| *step != missing && missing != "all").collect();
         assert_eq!(steps(&read(&station)), expected, "{body}");
     }
+}
+
+#[test]
+fn of_several_keys_at_once_each_line_names_its_own_job() {
+    let station = Station::of(people(4));
+    let (path, roster) = (hook(&station, "cat >> \"$log\""), roster(&station, 4));
+    assert!(station.command(&["batch", "run", &roster, "--import-only"]).output().unwrap().status.success());
+    // The last one is nobody by the time the keys are made.
+    station.tenant.change(|script| script.users.retain(|user| user.upn != upn(4)));
+    let mut command = station.command(&["batch", "resume", "--json", "--hook", &path]);
+    let run = command.env("KEYWRIGHT_TRAINING_KEYS", "2").output().unwrap();
+    assert_eq!(run.status.code(), Some(7), "{}", String::from_utf8_lossy(&run.stdout));
+    let lines = read(&station);
+    let jobs: BTreeSet<i64> = lines.iter().filter_map(|line| line["job"].as_i64()).collect();
+    assert_eq!(jobs.len(), 3);
+    for job in jobs {
+        let own: Vec<Value> = lines.iter().filter(|line| line["job"] == job).cloned().collect();
+        let of = |member: &str| own.iter().map(|line| line[member].as_str().unwrap_or("none")).collect::<BTreeSet<_>>();
+        assert_eq!((of("upn").len(), of("serial").len()), (1, 1), "{own:?}");
+        // The preflight ends as the job is opened, and what follows is of that job.
+        assert!(ALL.iter().filter(|step| **step != "preflight").all(|step| steps(&own).contains(&(*step).to_owned())), "{own:?}");
+        assert_eq!(steps(&own).last().unwrap(), "result", "{own:?}");
+    }
+    let failed: Vec<&Value> = lines.iter().filter(|line| line["error"].is_object()).collect();
+    assert_eq!(failed.len(), 1, "{lines:?}");
+    assert_eq!((&failed[0]["upn"], &failed[0]["error"]["code"]), (&upn(4).into(), &"tenant/user-unknown".into()));
 }
 
 #[test]

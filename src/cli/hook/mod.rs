@@ -68,6 +68,23 @@ enum What<'a> {
         /// Why.
         error: &'a Problem,
     },
+    /// One of many did not.
+    Failed {
+        /// Why.
+        error: Failed<'a>,
+    },
+}
+
+/// Why a task of a batch was given up.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Failed<'a> {
+    /// Stable code.
+    code: &'a str,
+    /// What happened, as one sentence.
+    message: &'a str,
+    /// The one next step.
+    next: &'a str,
 }
 
 /// Port or reader, else the task.
@@ -78,6 +95,8 @@ pub(super) struct Hooked {
     face: Arc<dyn Face>,
     about: Mutex<About>,
     places: Mutex<BTreeMap<Place, About>>,
+    /// Of a batch: jobs without a result so far.
+    open: Mutex<Vec<About>>,
     queue: Mutex<Option<SyncSender<String>>>,
     ended: Mutex<Receiver<()>>,
 }
@@ -97,7 +116,14 @@ impl Hooked {
             // Nobody listens any more where the program waited long enough.
             let _ = end.send(());
         });
-        Self { face, about: Mutex::default(), places: Mutex::default(), queue: Mutex::new(Some(queue)), ended: Mutex::new(ended) }
+        Self {
+            face,
+            about: Mutex::default(),
+            places: Mutex::default(),
+            open: Mutex::default(),
+            queue: Mutex::new(Some(queue)),
+            ended: Mutex::new(ended),
+        }
     }
 
     fn run(&self, what: What<'_>) {
@@ -115,6 +141,25 @@ impl Hooked {
             Some(Err(TrySendError::Full(_))) => self.face.tell(&failed("it is too slow: a step is left out")),
             Some(Err(TrySendError::Disconnected(_))) => self.face.tell(&failed("it has stopped")),
             Some(Ok(())) | None => {}
+        }
+    }
+
+    /// A job of a batch that has no result so far.
+    fn opened(&self, job: i64) -> Option<About> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|one| one.job == Some(job)).cloned()
+    }
+
+    /// A result names its user and key; of several jobs at once it is that one's.
+    fn run_result(&self, result: &Summary) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = open
+            .iter()
+            .rposition(|one| one.upn.as_deref() == Some(&*result.upn) && (one.serial.is_none() || one.serial == result.serial));
+        let about = place.map(|place| open.swap_remove(place));
+        drop(open);
+        match about {
+            Some(about) => self.run_for(About { serial: result.serial.clone(), ..about }, What::Result { result }),
+            None => self.run(What::Result { result }),
         }
     }
 
@@ -156,14 +201,29 @@ impl Ui for Hooked {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             let about = places.entry(place.clone()).or_default();
             learn(about, event);
+            // A job that goes on without its key is still about that key.
+            if let (Event::Resuming { job, .. }, None) = (event, &about.serial) {
+                about.serial = self.opened(*job).and_then(|one| one.serial);
+            }
             let about = about.clone();
             if matches!(event, Event::TaskDone | Event::TaskFailed { .. }) {
                 places.remove(&place);
             }
             about
         };
-        if matches!(event, Event::StepDone { .. }) {
-            self.run_for(about, What::Step(event));
+        match event {
+            Event::StepDone { .. } => self.run_for(about, What::Step(event)),
+            Event::JobOpened { .. } | Event::Resuming { .. } => {
+                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.retain(|one| one.job != about.job);
+                open.push(about);
+            }
+            Event::TaskFailed { code, message, next } => {
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| one.job != about.job);
+                let about = About { upn: spot.upn.clone().or(about.upn.clone()), ..about };
+                self.run_for(about, What::Failed { error: Failed { code, message, next } });
+            }
+            _ => {}
         }
     }
 
@@ -177,13 +237,13 @@ impl Ui for Hooked {
 
     fn hand_over(&self, summary: &Summary, pin: &Pin) -> io::Result<()> {
         self.face.hand_over(summary, pin)?;
-        self.run(What::Result { result: summary });
+        self.run_result(summary);
         Ok(())
     }
 
     fn finish(&self, summary: &Summary) -> io::Result<()> {
         self.face.finish(summary)?;
-        self.run(What::Result { result: summary });
+        self.run_result(summary);
         Ok(())
     }
 }

@@ -47,9 +47,14 @@ impl Claims {
         }
     }
 
-    /// Gives the claim on an open job up.
+    /// Gives the claim on an open job up. Closing the file is not enough: a program that is being started at this moment, such as a
+    /// hook, has it open as well until it runs, and with it the lock.
     pub(super) fn give_up(&mut self, job: JobId) {
-        self.held.remove(&job);
+        if let Some(file) = self.held.remove(&job)
+            && let Err(error) = file.unlock()
+        {
+            log::debug!("the claim on job {job}: {error}");
+        }
     }
 
     /// Gives the claim on a closed job up; its file has served. Somebody who opened the file before it went can still lock
@@ -63,5 +68,24 @@ impl Claims {
 
     fn path(&self, job: JobId) -> PathBuf {
         self.directory.join(job.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between fork and exec a child has every file of its parent.
+    #[test]
+    fn a_program_that_is_being_started_keeps_no_claim() {
+        let place = tempfile::tempdir().unwrap();
+        let [mut lane, mut registrar] = [(); 2].map(|()| Claims::beside(&place.path().join("ledger.db")));
+        lane.take(JobId(1)).unwrap();
+        let child = lane.held[&JobId(1)].try_clone().unwrap();
+        assert!(matches!(registrar.take(JobId(1)), Err(LedgerError::Claimed(JobId(1)))));
+        lane.give_up(JobId(1));
+        registrar.take(JobId(1)).unwrap();
+        drop(child);
+        assert!(matches!(lane.take(JobId(1)), Err(LedgerError::Claimed(JobId(1)))), "the child takes nothing away with it");
     }
 }
