@@ -5,6 +5,11 @@ use crate::aaguid::Aaguid;
 /// The raw private key of every leaf. Public on purpose: it proves nothing.
 pub(super) const BATCH_KEY: &[u8] = include_bytes!("attestation/batch.key");
 
+/// The raw private key of the enterprise attestation, as public.
+pub(super) const ENTERPRISE_KEY: &[u8] = include_bytes!("attestation/enterprise.key");
+/// Its leaf, which is the standard model's.
+pub(super) const ENTERPRISE_LEAF: &[u8] = include_bytes!("attestation/enterprise.der");
+
 /// AAGUIDs as generated, and the leaf of each.
 macro_rules! leaves {
     ($($constant:ident $file:literal $aaguid:literal;)+) => {

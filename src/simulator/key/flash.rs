@@ -8,7 +8,7 @@ use opensk::api::persist::{Attestation, AttestationId, Persist, PersistIter, key
 use opensk::ctap::status_code::{Ctap2StatusCode, CtapResult};
 use serde::{Deserialize, Serialize};
 
-use super::attestation::BATCH_KEY;
+use super::attestation::{BATCH_KEY, ENTERPRISE_KEY, ENTERPRISE_LEAF};
 use super::model::Model;
 
 /// The file: everything, rewritten as a whole and put in place by a rename.
@@ -144,8 +144,10 @@ impl Persist for Flash {
     }
 
     fn get_attestation(&self, id: AttestationId) -> CtapResult<Option<Attestation>> {
-        // A leaf for both: what an enterprise has in it is its own affair.
-        Ok(matches!(id, AttestationId::Batch | AttestationId::Enterprise)
-            .then(|| Attestation { wrapped_private_key: BATCH_KEY.to_vec(), certificate: self.leaf.to_vec() }))
+        let (key, leaf) = match id {
+            AttestationId::Batch => (BATCH_KEY, self.leaf),
+            AttestationId::Enterprise => (ENTERPRISE_KEY, ENTERPRISE_LEAF),
+        };
+        Ok(Some(Attestation { wrapped_private_key: key.to_vec(), certificate: leaf.to_vec() }))
     }
 }

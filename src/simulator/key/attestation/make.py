@@ -3,9 +3,11 @@
 tests/data/attestation certificates that break one rule each.
 
 Run once with `python3 make.py` (package cryptography 48); the results are committed, nothing needs it at build time.
+`python3 make.py enterprise` makes the enterprise attestation alone: a leaf with a key and a root of its own.
 """
 import datetime
 import pathlib
+import sys
 import uuid
 
 from cryptography import x509
@@ -53,7 +55,21 @@ def root(file):
     return key
 
 
-ROOT_NAME = name("Test only", "keywright test attestation root")
+ENTERPRISE = sys.argv[1:] == ["enterprise"]
+ROOT_NAME = name("Test only", f"keywright test {'enterprise ' if ENTERPRISE else ''}attestation root")
+if ENTERPRISE:
+    MODELS = dict(line.split() for line in (HERE / "models.txt").read_text().splitlines())
+    ROOT_KEY = root("enterprise-root.der")
+    KEY = ec.generate_private_key(ec.SECP256R1())
+    (HERE / "enterprise.key").write_bytes(KEY.private_numbers().private_value.to_bytes(32, "big"))
+    write(builder(name("Authenticator Attestation", "keywright training key of an enterprise"), KEY.public_key())
+          .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+          .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ROOT_KEY.public_key()), critical=False)
+          .add_extension(x509.UnrecognizedExtension(
+              AAGUID_EXTENSION, b"\x04\x10" + uuid.UUID(MODELS["standard"]).bytes), critical=False)
+          .sign(ROOT_KEY, hashes.SHA256()), "enterprise.der")
+    sys.exit()
+
 ROOT_KEY = root("root.der")
 root("other-root.der")
 
