@@ -11,7 +11,7 @@ use crate::station::{Station, last, results};
 /// People of the batches that three stations work on.
 const PEOPLE: usize = 8;
 /// Programs that are killed.
-const KILLS: usize = 120;
+const KILLS: usize = 200;
 /// Keys of the box that each station takes at most.
 const SHARE: u32 = 40;
 
