@@ -93,6 +93,12 @@ impl Card {
         self.presence = Some(Presence { stream, leaving, thread });
     }
 
+    /// From the next time on it is put on the reader of that number.
+    pub fn move_to_reader(&mut self, reader: u16) {
+        assert!(self.presence.is_none(), "the card is on the reader");
+        self.reader = reader;
+    }
+
     /// Takes the card off the reader, so that its power is gone, and waits until pcscd has seen that.
     pub fn take(&mut self) {
         assert!(self.is_on_reader(), "the card is not on the reader");

@@ -94,6 +94,12 @@ fn line<T: Serialize>(body: Body<'_, T>) -> Zeroizing<String> {
     text
 }
 
+/// An event in its place. An event that names its user does so for the place as well: a member stands once in an object.
+fn spotted(spot: &Spot, event: &Event) -> Zeroizing<String> {
+    let upn = spot.upn.clone().filter(|_| !event.names_user());
+    line::<Value>(Body::Spotted { event, spot: &Spot { upn, ..spot.clone() } })
+}
+
 fn handed(summary: &Summary, pin: Option<&Pin>) -> io::Result<()> {
     let temporary_pin = pin.map(Pin::expose);
     let handed = Handed { summary, temporary_pin, pin_must_be_changed: summary.pin_change_forced };
@@ -113,7 +119,7 @@ impl Ui for JsonLines {
     fn tell_at(&self, spot: &Spot, event: &Event) {
         // Of several keys nobody knows which one was heard last.
         if !matches!(event, Event::KeyIdle) {
-            result(&line::<Value>(Body::Spotted { event, spot }));
+            result(&spotted(spot, event));
         }
     }
 
@@ -179,6 +185,24 @@ mod tests {
         let problem = Problem { code: "key/gone", message: "Gone.".into(), next: "Back.", detail: None, question: None };
         let expected = json!({"v": 1, "error": {"code": "key/gone", "message": "Gone.", "next": "Back."}});
         assert_eq!(read(&line::<Value>(Body::Error { error: &problem })), expected);
+    }
+
+    #[test]
+    fn the_user_of_an_event_in_a_lane_is_named_once() {
+        let spot = Spot { lane: Some("1-1".into()), task: Some(7), upn: Some("a@contoso.example".into()) };
+        let upn = || "a@contoso.example".to_owned();
+        let rows = [
+            Event::TaskBegins { row: 2, upn: upn() },
+            Event::JobOpened { job: 3, upn: upn(), serial: None },
+            Event::Resuming { job: 3, upn: upn(), state: "made".into() },
+            Event::TaskDone,
+        ];
+        for event in rows {
+            let shown = spotted(&spot, &event);
+            assert_eq!(shown.matches("\"upn\"").count(), 1, "{}", *shown);
+            let told = read(&shown);
+            assert_eq!((&told["lane"], &told["task"], &told["upn"]), (&json!("1-1"), &json!(7), &json!(upn())), "{told}");
+        }
     }
 
     #[test]

@@ -215,6 +215,13 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// It has a user principal name of its own.
+    pub(crate) fn names_user(&self) -> bool {
+        matches!(self, Self::Resuming { .. } | Self::JobOpened { .. } | Self::TaskBegins { .. })
+    }
+}
+
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(time.as_secs())
 }

@@ -1,5 +1,6 @@
 //! The built program through a real pcscd, and the same key as seen by a client that is not ours.
 
+mod batch;
 mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]
@@ -38,9 +39,13 @@ fn obey(card: &mut Card, line: &Line) {
 
 /// What every enrolment has to end in, seen by clients that are not ours; ends with the user's first sign-in.
 fn user_takes_over(card: &Card, tenant: &Tenant, run: &Run) {
-    let result = run.result();
+    takes_over(USER, card, tenant, run.result());
+}
+
+/// The same for any user; `result` is what the program said of this user's key.
+fn takes_over(user: &str, card: &Card, tenant: &Tenant, result: &Value) {
     let pin = result["temporaryPin"].as_str().unwrap();
-    assert_eq!(result["upn"], json!(USER));
+    assert_eq!(result["upn"], json!(user));
     assert_eq!(result["pinChangeForced"], json!(true));
     assert_eq!(result["serial"], json!(card.key().serial().to_string()));
 
@@ -52,15 +57,15 @@ fn user_takes_over(card: &Card, tenant: &Tenant, run: &Run) {
     assert_eq!(changed, json!({"forcePinChange": false}));
     let listed = client.call("credentials", &json!({"pin": "a pin of her own"}));
     let [one] = listed["credentials"].as_array().unwrap().as_slice() else { panic!("not one credential: {listed}") };
-    assert_eq!((&one["rpId"], &one["userName"]), (&json!("login.microsoft.com"), &json!(USER)), "{one}");
+    assert_eq!((&one["rpId"], &one["userName"]), (&json!("login.microsoft.com"), &json!(user)), "{one}");
     assert_eq!(one["credentialId"], result["credentialId"]);
-    assert_eq!(one["credentialId"], json!(tenant.passkey().credential_id), "{one}");
+    assert_eq!(one["credentialId"], json!(tenant.passkey_of(user).credential_id), "{one}");
 
-    let user = tenant.sign_in(|options| {
+    let handle = tenant.sign_in(user, |options| {
         let request = json!({"pin": "a pin of her own", "origin": ORIGIN, "options": options});
         client.call("sign-in", &request)["assertion"].take()
     });
-    assert_eq!(json!(user), one["userHandle"]);
+    assert_eq!(json!(handle), one["userHandle"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use keywright::clock::SystemClock;
 use keywright::simulator::key::test_root_der;
 use keywright::simulator::tenant::{
     Assertion, AttestationJudge, AttestationLevel, Fault, RunningTenant, Script, Submission, TrainingPasskey, TrainingTenant,
+    TrainingUser,
 };
 use keywright_hw_tests::Program;
 use rand::SeedableRng;
@@ -54,6 +55,17 @@ impl Tenant {
         Self::with(Script::default())
     }
 
+    /// The same with more users of these names.
+    pub fn for_more_users(names: &[&str]) -> Self {
+        let mut script = Script::default();
+        let adele = script.users.iter().find(|user| user.upn == USER).unwrap().clone();
+        for (number, name) in (1..).zip(names) {
+            let id = format!("00000000-0000-4000-9000-{number:012}");
+            script.users.push(TrainingUser { id, upn: (*name).into(), mail: None, ..adele.clone() });
+        }
+        Self::with(script)
+    }
+
     pub fn with(script: Script) -> Self {
         let judge = Judge::default();
         let accepted = Arc::clone(&judge.0);
@@ -77,10 +89,6 @@ impl Tenant {
     }
 
     /// The one passkey that a user has.
-    pub fn passkey(&self) -> TrainingPasskey {
-        self.passkey_of(USER)
-    }
-
     pub fn passkey_of(&self, user: &str) -> TrainingPasskey {
         let mut passkeys = self.running.passkeys(user);
         assert_eq!(passkeys.len(), 1, "{passkeys:?}");
@@ -108,9 +116,9 @@ impl Tenant {
         })
     }
 
-    /// The user signs in without a user name; tenant and judge each verify the assertion. Returns the user handle.
+    /// This user signs in without a user name; tenant and judge each verify the assertion. Returns the user handle.
     /// `browser` makes an assertion (AuthenticationResponseJSON) of the options (PublicKeyCredentialRequestOptionsJSON).
-    pub fn sign_in(&self, browser: impl FnOnce(&Value) -> Value) -> String {
+    pub fn sign_in(&self, user: &str, browser: impl FnOnce(&Value) -> Value) -> String {
         let core = WebauthnCore::new_unsafe_experts_only(
             "tenant",
             RP_ID,
@@ -129,16 +137,16 @@ impl Tenant {
         let response: PublicKeyCredential = serde_json::from_value(answer.clone()).unwrap();
         let verified = core.authenticate_credential(&response, &state).expect("the judge refuses the sign-in");
         assert!(verified.user_verified());
-        self.running.verify_assertion(&assertion(&answer)).expect("the tenant refuses the sign-in");
+        self.running.verify_assertion(&assertion(user, &answer)).expect("the tenant refuses the sign-in");
         answer["response"]["userHandle"].as_str().unwrap().to_owned()
     }
 }
 
 /// The tenant's form of the client's answer.
-fn assertion(answer: &Value) -> Assertion {
+fn assertion(user: &str, answer: &Value) -> Assertion {
     let response = &answer["response"];
     serde_json::from_value(json!({
-        "userId": USER,
+        "userId": user,
         "credentialId": answer["id"],
         "clientDataJSON": response["clientDataJSON"],
         "authenticatorData": response["authenticatorData"],

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use keywright::simulator::key::{Model, Touch};
 use keywright_hw_tests::{Run, UsbKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::seat::settle;
 use crate::tenant::{Tenant, USER};
@@ -12,12 +12,16 @@ use crate::{machine, obey, output_of};
 
 const NEW_PIN: &str = "a pin of her own";
 
-/// What every enrolment has to end in, as a tool sees it that is not ours; the user then changes the PIN by that tool.
 fn user_takes_over(key: &UsbKey, tenant: &Tenant, run: &Run) {
-    let result = run.result();
+    takes_over(USER, key, tenant, run.result());
+}
+
+/// What every enrolment has to end in, as a tool sees it that is not ours; the user then changes the PIN by that tool. `result` is what the
+/// program said of this user's key.
+pub fn takes_over(user: &str, key: &UsbKey, tenant: &Tenant, result: &Value) {
     let pin = result["temporaryPin"].as_str().unwrap();
-    assert_eq!((&result["upn"], &result["pinChangeForced"]), (&json!(USER), &json!(true)));
-    assert_eq!(result["credentialId"], json!(tenant.passkey().credential_id), "{run:?}");
+    assert_eq!((&result["upn"], &result["pinChangeForced"]), (&json!(user), &json!(true)));
+    assert_eq!(result["credentialId"], json!(tenant.passkey_of(user).credential_id), "{result}");
 
     let node = key.node().to_str().unwrap();
     let handed = output_of("fido2-token", &["-I", node], "");

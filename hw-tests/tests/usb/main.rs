@@ -2,6 +2,7 @@
 //! (`hw-tests/vm/boot`), as root: the tests plug keys in, the program runs as an ordinary user.
 
 mod access;
+mod batch;
 mod described;
 mod enrolment;
 mod hardened;

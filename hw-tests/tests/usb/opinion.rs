@@ -85,10 +85,10 @@ fn another_client_takes_over_and_signs_in() {
         let credentials = client.credential_management_enumerate_credentials(Some(NEW_PIN), &party.rpid_hash).unwrap();
         let [credential] = credentials.as_slice() else { panic!("not one credential: {credentials:?}") };
         let id = json!(BASE64.encode(&credential.public_key_credential_descriptor.id));
-        assert_eq!((&id, &id), (&result["credentialId"], &json!(tenant.passkey().credential_id)));
+        assert_eq!((&id, &id), (&result["credentialId"], &json!(tenant.passkey_of(USER).credential_id)));
         assert_eq!(credential.public_key_credential_user_entity.name, USER);
 
-        let user = tenant.sign_in(|options| sign_in(&client, NEW_PIN, options));
+        let user = tenant.sign_in(USER, |options| sign_in(&client, NEW_PIN, options));
         assert_eq!(user, BASE64.encode(&credential.public_key_credential_user_entity.id));
     }
 }

@@ -4,7 +4,6 @@ use std::thread;
 use std::time::Duration;
 
 use keywright::simulator::key::{Model, Touch};
-use keywright::simulator::tenant::{Script, TrainingUser};
 use keywright_hw_tests::{Program, UsbKey};
 use serde_json::json;
 
@@ -19,20 +18,13 @@ const MAKE_CREDENTIAL: u8 = 0x01;
 const SELECTION: u8 = 0x0B;
 const CANCELLED: u8 = 0x2D;
 
-fn two_users() -> Script {
-    let mut script = Script::default();
-    let adele = script.users.iter().find(|user| user.upn == USER).unwrap().clone();
-    script.users.push(TrainingUser { id: adele.id.replace("dee501", "dee5b1"), upn: USERS[1].into(), ..adele });
-    script
-}
-
 /// Two processes on one ledger and one safe, which both of them make, two used keys of one model that tells no serial number. While one
 /// waits for its key to come back it may look at the other's, which could be its own in another port, and finds it busy or a stranger.
 #[test]
 #[ignore = "for the virtual machine"]
 fn two_keys_are_enrolled_at_once() {
     let _machine = machine();
-    let tenant = Tenant::with(two_users());
+    let tenant = Tenant::for_more_users(&USERS[1..]);
     let program = tenant.program().as_ordinary_user();
     let mut keys = [UsbKey::on_usb(0, Model::PORT_ONLY, 60), UsbKey::on_usb(1, Model::PORT_ONLY, 61)];
     for key in &mut keys {
