@@ -7,6 +7,7 @@
 mod agreement;
 mod around;
 mod calls;
+mod census;
 mod codes;
 mod directory;
 mod faults;

@@ -55,10 +55,10 @@ struct Open {
 }
 
 impl Graph {
-    /// Reads each address, in batches; the answers are in the order of the addresses. What is throttled or fails for the
+    /// Reads each address of one interface, in batches; the answers are in the order of the addresses. What is throttled or fails for the
     /// moment is asked for again by itself, after the time that it names.
-    pub(super) fn batch(&mut self, urls: &[Url]) -> Result<Vec<Answer>, IdentityError> {
-        let relative: Vec<String> = urls.iter().map(|url| self.relative(url)).collect::<Result<_, _>>()?;
+    pub(super) fn batch(&mut self, version: Version, urls: &[Url]) -> Result<Vec<Answer>, IdentityError> {
+        let relative: Vec<String> = urls.iter().map(|url| self.relative(version, url)).collect::<Result<_, _>>()?;
         let mut answers = vec![Answer::default(); urls.len()];
         let mut open: VecDeque<Open> =
             (0..urls.len()).map(|place| Open { place, tries: 0, not_before: Duration::ZERO }).collect();
@@ -69,7 +69,7 @@ impl Graph {
             open = due.split_off(due.len().min(MOST)).into_iter().chain(later).collect();
             let mut refused = None;
             let urls: Vec<&str> = due.iter().filter_map(|item| relative.get(item.place)).map(String::as_str).collect();
-            for (item, answer) in due.iter_mut().zip(self.round(&urls)?) {
+            for (item, answer) in due.iter_mut().zip(self.round(version, &urls)?) {
                 item.tries = item.tries.saturating_add(1);
                 let wait = self.wait_for(item, &answer);
                 if answer.status == 401 && !renewed {
@@ -113,10 +113,10 @@ impl Graph {
     }
 
     /// One batch; an answer for each address, in their order.
-    fn round(&mut self, urls: &[&str]) -> Result<Vec<Answer>, IdentityError> {
+    fn round(&mut self, version: Version, urls: &[&str]) -> Result<Vec<Answer>, IdentityError> {
         let requests = urls.iter().enumerate().map(|(id, url)| Item { id: id.to_string(), method: "GET", url }).collect();
         let json = serde_json::to_vec(&Batch { requests }).map_err(|error| IdentityError::Malformed(error.to_string()))?;
-        let url = self.url(Version::V1, &["$batch"])?;
+        let url = self.url(version, &["$batch"])?;
         // Reads only, so that the batch is as safe to repeat as each of them.
         let answer = self.authorised(&reqwest::Method::POST, &url, &Body::Json(json), Repeat::Safe).map_err(Lost::into_error)?;
         if answer.status != 200 {
@@ -142,8 +142,8 @@ impl Graph {
     }
 
     /// The address within a batch: without host and version.
-    fn relative(&self, url: &Url) -> Result<String, IdentityError> {
-        let root = self.url(Version::V1, &["x"])?;
+    fn relative(&self, version: Version, url: &Url) -> Result<String, IdentityError> {
+        let root = self.url(version, &["x"])?;
         let prefix = root.as_str().trim_end_matches("/x");
         let rest = url.as_str().strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
         rest.map(str::to_owned).ok_or_else(|| wrong("an address of another version or host in a batch"))

@@ -77,7 +77,7 @@ impl Directory for Entra {
     fn methods_of_all(&mut self, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
         let mut found = Vec::with_capacity(users.len());
         for part in users.chunks(AT_ONCE) {
-            found.extend(fido2_methods::list_many(&mut self.graph, part)?);
+            found.extend(fido2_methods::list_many(&mut self.graph, Version::V1, part)?);
         }
         Ok(found)
     }
@@ -182,7 +182,7 @@ fn ask_once(
 ) -> Result<Vec<(usize, Answer)>, IdentityError> {
     let urls = places.iter().filter_map(|place| Some((*place, address(graph, names.get(*place)?, fields)?)));
     let (asked, urls): (Vec<usize>, Vec<Url>) = urls.unzip();
-    Ok(asked.into_iter().zip(graph.batch(&urls)?).collect())
+    Ok(asked.into_iter().zip(graph.batch(Version::V1, &urls)?).collect())
 }
 
 /// A text of a filter, as a part of an address: quotes are doubled, and what would end it is escaped.

@@ -135,9 +135,13 @@ fn list_of(graph: &mut Graph, version: Version, user: &User) -> Result<Vec<Metho
 }
 
 /// All passkeys of each of many users, in their order.
-pub(super) fn list_many(graph: &mut Graph, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
-    let urls: Vec<Url> = users.iter().map(|user| graph.user_url(Version::V1, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
-    let answers = graph.batch(&urls)?;
+pub(super) fn list_many(
+    graph: &mut Graph,
+    version: Version,
+    users: &[User],
+) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
+    let urls: Vec<Url> = users.iter().map(|user| graph.user_url(version, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
+    let answers = graph.batch(version, &urls)?;
     let lists = answers.iter().map(|answer| match answer.status {
         200 => methods(reply::json(answer).and_then(|page| graph.rest_of(page))?),
         _ => Err(reply::error(answer)),

@@ -35,9 +35,9 @@ pub(super) struct Graph {
 /// A page of a list.
 #[derive(Deserialize)]
 pub(super) struct Page<T> {
-    value: Vec<T>,
+    pub(super) value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 impl Graph {
@@ -91,7 +91,8 @@ impl Graph {
         Err(IdentityError::Malformed(format!("a list of more than {MAX_PAGES} pages")))
     }
 
-    fn next_page(&self, link: &str) -> Result<Url, IdentityError> {
+    /// The address of a next page, which has to be on the same host.
+    pub(super) fn next_page(&self, link: &str) -> Result<Url, IdentityError> {
         let url = Url::parse(link).map_err(|_| IdentityError::Malformed("a next page whose address is none".into()))?;
         let host = url.host_str().unwrap_or_default();
         // The token goes along, so nobody else may be asked.

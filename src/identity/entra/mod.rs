@@ -4,6 +4,7 @@ mod aadsts;
 mod assertion;
 mod audit;
 mod batch;
+mod census;
 mod challenge;
 mod cloud;
 mod credential_ids;
@@ -42,6 +43,7 @@ use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
 
 pub use audit::PasskeyEvent;
+pub use census::{CensusPage, Whom};
 pub use cloud::{Cloud, GLOBAL_AUTHORITY, GLOBAL_GRAPH, PasskeyApi};
 pub use credential_ids::{readings, stands_for};
 pub use policy::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
@@ -142,7 +144,7 @@ impl Entra {
     /// # Errors
     /// [`IdentityError`], when nothing could be read.
     pub fn methods_of(&mut self, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
-        fido2_methods::list_many(&mut self.graph, users)
+        fido2_methods::list_many(&mut self.graph, Version::V1, users)
     }
 
     /// The tenant's passkey policy as a person reads it.

@@ -112,7 +112,7 @@ impl Tenant {
         let events = self.audits.iter().enumerate().rev().filter(|(_, event)| event.at <= seen && filter.takes(event));
         let application = &self.script.application.client_id;
         let list = events.map(|(number, event)| event.to_json(number, application)).collect();
-        Ok(self.page(request, list))
+        self.page(request, list)
     }
 
     /// What the two services write down about a registration.

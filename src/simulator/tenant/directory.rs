@@ -20,7 +20,7 @@ impl Tenant {
         let fits = |user: &&TrainingUser| {
             mail.as_ref().is_none_or(|mail| user.mail.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(mail)))
         };
-        Ok(self.page(request, self.script.users.iter().filter(fits).map(|user| selected(request, user)).collect()))
+        self.page_of(request, self.script.users.iter().filter(fits), |user| selected(request, user))
     }
 
     /// Everything below `groups`.
@@ -32,7 +32,7 @@ impl Tenant {
                 let fits =
                     |group: &&TrainingGroup| name.as_ref().is_none_or(|name| group.display_name.eq_ignore_ascii_case(name));
                 let groups = self.script.groups.iter().filter(fits).map(|group| self.group_of(request, &group.id)).collect();
-                Ok(self.page(request, groups))
+                self.page(request, groups)
             }
             [id] => {
                 self.known_group(id)?;
@@ -40,7 +40,7 @@ impl Tenant {
             }
             [id, "transitiveMembers"] => {
                 let group = self.known_group(id)?;
-                Ok(self.page(request, self.members(request, group)))
+                self.page(request, self.members(request, group))
             }
             _ => Err(Refusal::not_found()),
         }

@@ -39,7 +39,7 @@ impl Tenant {
         if request.query.iter().any(|(name, _)| name == "$expand") {
             return Err(Refusal::bad("Query option 'Expand' is not allowed."));
         }
-        Ok(self.page(request, self.script.strengths.iter().map(TrainingStrength::to_json).collect()))
+        self.page(request, self.script.strengths.iter().map(TrainingStrength::to_json).collect())
     }
 
     /// A group with the members that were asked for; one that the script does not name has no name.

@@ -71,6 +71,7 @@ impl Tenant {
                 self.groups(request, below)
             }
             ["auditLogs", "directoryAudits"] => self.audits(request),
+            ["reports", "authenticationMethods", "userRegistrationDetails"] => self.registration_details(request),
             [first, below @ ..] => match first.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')")) {
                 Some(name) => self.of_user(request, beta, &name.replace("''", "'"), below),
                 None => Err(Refusal::not_found()),
@@ -84,13 +85,13 @@ impl Tenant {
             user.own_account |= self.tokens.is_of(request.bearer.as_deref(), &user.upn);
             user
         };
-        let user = self.script.user(name).cloned().map(own).ok_or_else(|| Refusal::no_user(name));
+        let user = self.user_named(name).cloned().map(own).ok_or_else(|| Refusal::no_user(name));
         match (request.method.as_str(), below) {
             ("GET", []) => self.user(request, &user?),
             ("GET", ["transitiveMemberOf", "microsoft.graph.group"]) => {
                 self.require(GROUPS)?;
                 let groups = user?.groups.iter().map(|id| self.group_of(request, id)).collect();
-                Ok(self.page(request, groups))
+                self.page(request, groups)
             }
             ("GET", ["authentication", "fido2Methods"]) => {
                 self.require(PASSKEY_READ)?;
@@ -98,7 +99,7 @@ impl Tenant {
                 let listed = |passkey: &&TrainingPasskey| self.clock.now().duration_since(passkey.created) >= delay;
                 let passkeys = self.passkeys.get(&user?.id).into_iter().flatten();
                 let passkeys = passkeys.filter(listed).map(|passkey| passkey.to_json(beta)).collect();
-                Ok(self.page(request, passkeys))
+                self.page(request, passkeys)
             }
             ("POST", ["authentication", "fido2Methods"]) => self.register(request, &user?),
             ("GET", ["authentication", "fido2Methods", call]) if call.starts_with("creationOptions") => {
@@ -189,25 +190,6 @@ impl Tenant {
         Ok(Response::empty(204))
     }
 
-    /// A list, in pages of the script's size.
-    pub(super) fn page(&self, request: &Request, items: Vec<Value>) -> Response {
-        let skip =
-            request.query.iter().find(|(name, _)| name == "$skiptoken").and_then(|(_, at)| at.parse().ok()).unwrap_or(0_usize);
-        let end = skip.saturating_add(self.script.page_size.max(1));
-        let mut body = json!({"@microsoft.graph.tips": "Use $select to choose only the properties your app needs."});
-        if let Some(members) = body.as_object_mut() {
-            if end < items.len() {
-                // What was asked for stays part of the address.
-                let asked = request.raw_query.split('&').filter(|pair| !pair.is_empty() && !pair.contains("skiptoken="));
-                let query: String = asked.map(|pair| format!("{pair}&")).collect();
-                let link = format!("{}{}?{query}$skiptoken={end}", self.base, request.path);
-                members.insert("@odata.nextLink".to_owned(), link.into());
-            }
-            members.insert("value".to_owned(), items.into_iter().skip(skip).take(end.saturating_sub(skip)).collect());
-        }
-        (200, body).into()
-    }
-
     fn assertion(&mut self, request: &Request) -> Response {
         let outcome = serde_json::from_slice::<Assertion>(&request.body).map_err(|error| error.to_string());
         match outcome.and_then(|assertion| self.verify(&assertion)) {
@@ -218,15 +200,15 @@ impl Tenant {
 
     /// Checks an assertion of a registered passkey.
     pub(super) fn verify(&mut self, assertion: &Assertion) -> Result<(), String> {
-        let user = self.script.user(&assertion.user_id).ok_or("there is no such user")?;
-        let passkeys = self.passkeys.get_mut(&user.id).map(Vec::as_mut_slice).unwrap_or_default();
+        let id = self.user_named(&assertion.user_id).ok_or("there is no such user")?.id.clone();
+        let passkeys = self.passkeys.get_mut(&id).map(Vec::as_mut_slice).unwrap_or_default();
         assertion::check(assertion, &self.script.rp_id, passkeys, self.clock.now())?;
         self.keep().map_err(|_| "the memory cannot be written".to_owned())
     }
 
     /// A user's passkeys with their plain credential ids, for clients that play the user.
     fn training_passkeys(&self, name: &str) -> Outcome {
-        let user = self.script.user(name).ok_or_else(|| Refusal::no_user(name))?;
+        let user = self.user_named(name).ok_or_else(|| Refusal::no_user(name))?;
         let list: Vec<Value> = self
             .passkeys
             .get(&user.id)

@@ -117,14 +117,14 @@ impl RunningTenant {
     /// The passkeys of a user, named by object id or principal name.
     pub fn passkeys(&self, user: &str) -> Vec<TrainingPasskey> {
         let state = self.state();
-        let id = state.script.user(user).map(|user| user.id.clone());
+        let id = state.user_named(user).map(|user| user.id.clone());
         id.and_then(|id| state.passkeys.get(&id).cloned()).unwrap_or_default()
     }
 
     /// The pass of a user, named by object id or principal name.
     pub fn pass(&self, user: &str) -> Option<TrainingPass> {
         let state = self.state();
-        state.script.user(user).and_then(|user| state.taps.get(&user.id).cloned())
+        state.user_named(user).and_then(|user| state.taps.get(&user.id).cloned())
     }
 
     /// The messages that were accepted.
@@ -169,7 +169,7 @@ impl RunningTenant {
 
     /// Changes users, policy or application. Faults are changed with [`Self::add_fault`].
     pub fn change(&self, edit: impl FnOnce(&mut Script)) {
-        edit(&mut self.state().script);
+        self.state().change(edit);
     }
 
     /// Checks an assertion as a sign-in would.

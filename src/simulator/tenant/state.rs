@@ -14,9 +14,10 @@ use crate::simulator::tenant::fault::Faults;
 use crate::simulator::tenant::judge::AttestationJudge;
 use crate::simulator::tenant::mail::TrainingMail;
 use crate::simulator::tenant::memory::{self, Passkeys};
+use crate::simulator::tenant::names::Names;
 use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
 use crate::simulator::tenant::recorder::Recorder;
-use crate::simulator::tenant::script::Script;
+use crate::simulator::tenant::script::{Script, TrainingUser};
 use crate::simulator::tenant::tap::TrainingPass;
 use crate::simulator::tenant::token::{AppCertificate, Tokens, Visits};
 use crate::simulator::tenant::wire::Request;
@@ -43,6 +44,7 @@ pub struct LoggedCall {
 /// Everything that changes while the tenant runs.
 pub(super) struct Tenant {
     pub(super) script: Script,
+    names: Names,
     pub(super) clock: SharedClock,
     pub(super) rng: Box<dyn CryptoRng + Send>,
     pub(super) judge: Box<dyn AttestationJudge>,
@@ -84,9 +86,11 @@ impl Tenant {
         let kept = script.memory.as_deref().map(memory::read).transpose()?.flatten();
         let stock = || script.users.iter().map(|user| (user.id.clone(), TrainingPasskey::stock(user, now))).collect();
         let (passkeys, challenges) = kept.unwrap_or_else(|| (stock(), Vec::new()));
+        let names = Names::of(&script.users);
         let faults = Faults::new(&script.faults);
         Ok(Self {
             script,
+            names,
             clock,
             rng,
             judge,
@@ -104,6 +108,17 @@ impl Tenant {
             visits: Visits::default(),
             answers: 0,
         })
+    }
+
+    /// The user with this object id or principal name.
+    pub(super) fn user_named(&self, name: &str) -> Option<&TrainingUser> {
+        self.names.user(&self.script.users, name)
+    }
+
+    /// Changes the script.
+    pub(super) fn change(&mut self, edit: impl FnOnce(&mut Script)) {
+        edit(&mut self.script);
+        self.names = Names::of(&self.script.users);
     }
 
     /// Writes the passkeys and the challenges that live on down, if the script says where.

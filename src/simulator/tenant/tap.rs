@@ -143,7 +143,7 @@ impl Tenant {
             ("GET", []) => {
                 self.require(READ)?;
                 let list = held.iter().map(|pass| pass.to_json(covered, now)).collect();
-                Ok(self.page(request, list))
+                self.page(request, list)
             }
             ("POST", []) => self.issue(request, user),
             ("DELETE", [id]) => {

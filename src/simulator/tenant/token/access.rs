@@ -77,7 +77,7 @@ impl Tenant {
     pub(super) fn person_token(&mut self, claims: &str) -> String {
         let scopes = self.script.application.permissions.join(" ");
         let sign_in = &self.script.sign_in;
-        let id = self.script.user(&sign_in.person).map(|user| &user.id);
+        let id = self.user_named(&sign_in.person).map(|user| &user.id);
         let person = json!({"idtyp": "user", "scp": scopes, "wids": sign_in.roles, "upn": sign_in.person, "oid": id});
         self.issue_token(person, claims)
     }
