@@ -16,6 +16,7 @@ pub mod handover;
 pub mod identity;
 pub mod ledger;
 pub mod metadata;
+pub mod report;
 pub mod secret;
 #[cfg(test)]
 mod shape;

@@ -1,11 +1,10 @@
 //! The results of a batch for other programs. Never a PIN, and no cell that a spreadsheet would take for a formula.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::{Standing, TaskOutcome};
 use crate::ledger::KeyPart;
+use crate::report::csv_line;
 
 /// One row of the export.
 #[derive(Clone, Debug, Serialize)]
@@ -106,11 +105,12 @@ pub fn csv(rows: &[Exported]) -> String {
         "message",
         "next",
     ];
-    line(&mut text, head.iter().map(|name| (*name).to_owned()));
+    csv_line(&mut text, ',', head.iter().map(|name| (*name).to_owned()));
     for row in rows {
         let value = serde_json::to_value(row).unwrap_or_default();
-        line(
+        csv_line(
             &mut text,
+            ',',
             head.iter().map(|name| match value.get(*name) {
                 Some(serde_json::Value::String(text)) => text.clone(),
                 None | Some(serde_json::Value::Null) => String::new(),
@@ -119,43 +119,4 @@ pub fn csv(rows: &[Exported]) -> String {
         );
     }
     text
-}
-
-fn line(text: &mut String, cells: impl Iterator<Item = String>) {
-    for (place, cell) in cells.enumerate() {
-        let comma = if place > 0 { "," } else { "" };
-        let _ = write!(text, "{comma}\"{}\"", plain(&cell).replace('"', "\"\""));
-    }
-    text.push_str("\r\n");
-}
-
-/// A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it.
-fn plain(cell: &str) -> String {
-    let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let begins = cell.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
-    if begins { format!("'{cell}") } else { cell }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_becomes_a_formula() {
-        for (cell, shown) in [
-            ("adele@contoso.example", "adele@contoso.example"),
-            ("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"),
-            (" +1", "' +1"),
-            ("-2", "'-2"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "' =1"),
-            ("a\r\nb", "a  b"),
-            ("", ""),
-        ] {
-            assert_eq!(plain(cell), shown);
-        }
-        let mut text = String::new();
-        line(&mut text, ["a\"b".to_owned(), "=1".to_owned()].into_iter());
-        assert_eq!(text, "\"a\"\"b\",\"'=1\"\r\n");
-    }
 }

@@ -20,6 +20,7 @@ use super::ledger::LedgerCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::profiles::ProfilesCommand;
+use super::report::ReportCommand;
 use super::tap::TapCommand;
 use super::two_places::PlacesArgs;
 
@@ -43,6 +44,9 @@ pub(super) enum Command {
     /// The passkeys that the tenant holds for a user
     #[command(subcommand)]
     Passkeys(PasskeysCommand),
+    /// Reports about the whole tenant
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// A user's Temporary Access Pass, for the days until a key has arrived
     #[command(subcommand)]
     Tap(TapCommand),

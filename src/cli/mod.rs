@@ -28,6 +28,7 @@ mod profile_file;
 mod profiles;
 #[cfg(feature = "simulator")]
 mod rehearsal;
+mod report;
 mod results;
 mod resume;
 mod settings;
@@ -101,6 +102,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
         Command::Inventory(command) => return inventory::run(station, command),
         Command::Keys(command) => keys::run(station, command)?,
         Command::Passkeys(command) => return passkeys::run(station, command),
+        Command::Report(command) => return report::run(station, command),
         Command::Tap(command) => tap::run(station, command)?,
         #[cfg(feature = "simulator")]
         Command::Simulator(SimulatorCommand::Tenant { listen, script }) => {

@@ -14,6 +14,7 @@ mod judge;
 mod place;
 mod policy;
 mod profiles;
+mod reports;
 mod rosters;
 #[path = "../support/schema.rs"]
 mod schema;

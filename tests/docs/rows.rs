@@ -86,6 +86,7 @@ pub const ROWS: &[Row] = &[
     run_as("keywright inventory find TEXT", ENROLLED, "keywright inventory find adele"),
     after("keywright inventory reconcile", ENROLLED),
     run_as("keywright passkeys list USER", ENROLLED, "keywright passkeys list adele@contoso.example"),
+    run("keywright report passkeys --out passkeys.csv"),
     run("keywright policy show"),
     run("keywright policy check adele@contoso.example"),
     run_as("keywright policy check USER", &[], "keywright policy check adele@contoso.example"),

@@ -72,6 +72,7 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "keys credentials list": CredentialList;
         "keys credentials delete": CredentialDeleted;
         "keys credentials rename": CredentialRenamed;
+        "report passkeys": PasskeysReported<'_>;
         "passkeys list": UserPasskeys<'_>;
         "passkeys register": PasskeyRegistered<'_>;
         "passkeys remove": PasskeysRemoved<'_>;

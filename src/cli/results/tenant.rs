@@ -6,10 +6,27 @@ use super::results;
 use crate::aaguid::Aaguid;
 use crate::identity::entra::{Need, PasskeyEvent, PolicyOverview, Tap, TapPolicy, Who};
 use crate::identity::{Finding, Method, User};
+use crate::report::ModelCount;
 use crate::ui::Surprise;
 use crate::webauthn::CredentialId;
 
 results! {
+    /// `report passkeys`.
+    PasskeysReported<'a> {
+        /// Users who were asked about.
+        users: usize,
+        /// Passkeys in the file.
+        passkeys: u64,
+        /// How many passkeys of each model, the most frequent first.
+        models: Vec<&'a ModelCount>,
+        /// Users whose passkeys could not be read: of theirs, nothing is in the file.
+        unread: u64,
+        /// The first of them.
+        unread_users: &'a [String],
+        /// The file.
+        file: &'a std::path::Path,
+    }
+
     /// `passkeys list`.
     UserPasskeys<'a> {
         /// Whose.
