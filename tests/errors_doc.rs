@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use keywright::advice::Advice;
-use keywright::{batch, cli, ctap, enroll, handover, identity, ledger, simulator, webauthn};
+use keywright::{batch, cli, ctap, enroll, handover, identity, ledger, metadata, simulator, webauthn};
 
 /// Every table, under the heading that it has in the catalogue.
 fn tables() -> Vec<(&'static str, &'static [Advice])> {
@@ -20,6 +20,7 @@ fn tables() -> Vec<(&'static str, &'static [Advice])> {
         ("Status bytes of CTAP", ctap::status::ALL),
         ("The enrolment", enroll::ALL),
         ("The passkey that the key made", webauthn::ALL),
+        ("Metadata of models", metadata::ALL),
         ("The tenant", identity::ALL),
         ("The ledger", ledger::ALL),
         ("Temporary PINs and the safe", handover::pin::ALL),

@@ -17,6 +17,7 @@ use super::hardening::HardenArgs;
 use super::held::PinsCommand;
 use super::inventory::InventoryCommand;
 use super::ledger::LedgerCommand;
+use super::metadata::MetadataCommand;
 use super::passkeys::PasskeysCommand;
 use super::policy::PolicyCommand;
 use super::profiles::ProfilesCommand;
@@ -53,6 +54,9 @@ pub(super) enum Command {
     /// The tenant's passkey policy
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// What is publicly known of models of keys
+    #[command(subcommand)]
+    Metadata(MetadataCommand),
     /// Profiles: settings of other programs taken over
     #[command(subcommand)]
     Profiles(ProfilesCommand),

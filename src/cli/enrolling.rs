@@ -18,7 +18,7 @@ use crate::ui::{Block, Sheet};
 pub(super) fn enroll(station: &Station, args: &EnrollArgs) -> Result<(), CliError> {
     let wishes = EnrollSettings::resolve(Some(&args.wishes), station.settings.profile()?)?.handed_by(&args.handing);
     let [user] = args.users.as_slice() else { return Err(CliError::SeveralUsers(args.users.len())) };
-    let order = order(station, user.clone(), wishes);
+    let order = order(station, user.clone(), wishes)?;
     let mut handing = station.handing(&args.handing)?;
     with_enrolment(station, &mut *handing, |enrolment| Ok(enrolment.run(&order).map(drop)?))
 }
@@ -45,7 +45,7 @@ pub(super) fn abandon(station: &Station, job: i64) -> Result<(), CliError> {
 /// Finishes a job, or the one that is open.
 pub(super) fn resume(station: &Station, args: &ResumeArgs) -> Result<(), CliError> {
     let wishes = EnrollSettings::resolve(None, station.settings.profile()?)?;
-    let order = order(station, String::new(), wishes);
+    let order = order(station, String::new(), wishes)?;
     let Some(job) = args.job.map(JobId).map_or_else(|| only_open(station), |job| Ok(Some(job)))? else {
         let line = Block::Line("Nothing is unfinished.".into());
         station.face.show(&Sheet::new(&JobList { jobs: Vec::new() }, vec![line]));
@@ -97,8 +97,8 @@ fn only_open(station: &Station) -> Result<Option<JobId>, CliError> {
     }
 }
 
-pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> Order {
-    Order {
+pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> Result<Order, CliError> {
+    Ok(Order {
         user,
         reset: match wishes.reset {
             ResetWhen::Auto => ResetPolicy::Auto,
@@ -119,8 +119,9 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
         },
         notice: wishes.notice,
         hardening: wishes.hardening,
+        metadata: station.metadata()?,
         ..Order::default()
-    }
+    })
 }
 
 fn with_enrolment(

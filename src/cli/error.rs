@@ -12,6 +12,7 @@ use crate::handover::parcel::ParcelError;
 use crate::handover::pin::SafeError;
 use crate::identity::{IdentityError, RegisterError, Reply};
 use crate::ledger::LedgerError;
+use crate::metadata::MetadataError;
 use crate::secret::PinFormError;
 #[cfg(feature = "simulator")]
 use crate::simulator::key::TrainingKeyError;
@@ -81,6 +82,9 @@ pub enum CliError {
         /// Its tenant.
         tenant: String,
     },
+    /// No model matches.
+    #[error("no model is known by {0}")]
+    UnknownModel(String),
     /// Nothing on the key matches.
     #[error("no passkey on the key begins with {0}")]
     NoSuchCredential(String),
@@ -232,6 +236,9 @@ pub enum CliError {
     /// The list of users.
     #[error(transparent)]
     Roster(#[from] RosterError),
+    /// The metadata of models.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// The training key.
     #[cfg(feature = "simulator")]
     #[error(transparent)]
@@ -286,6 +293,7 @@ advice! {
     NO_PARCEL: "parcel/not-here", Failed, "Nothing waits here to be activated for this key.", "Activate it at the station that made it, or name a results file that is sealed for this one with --bundle.";
     NO_HOOK: "cli/no-hook", Usage, "The program of the hook is not there; nothing was begun.", "Name a program that is there with --hook or `hook` in the profile.";
     DECLINED: "cli/declined", Person, "Nothing was done, as you decided.", "Run the command again when you have decided otherwise.";
+    UNKNOWN_MODEL: "cli/unknown-model", Usage, "No model is known by that name or AAGUID.", "Give a part of its name, or its AAGUID as `keywright keys info` shows it; newer models come with `keywright metadata update`.";
     NO_SUCH_CREDENTIAL: "cli/no-such-credential", Key, "No passkey on the key has that id.", "Run `keywright keys credentials list` for the ids.";
     SEVERAL_CREDENTIALS: "cli/several-credentials", Usage, "More than one passkey on the key begins with that.", "Give more of the id.";
     NOTHING_TO_HARDEN: "cli/nothing-to-harden", Usage, "Neither the profile nor a flag names a setting of keys.", "Name one, such as --min-pin-length 8, or write a table `[hardening]` into the profile.";
@@ -347,6 +355,7 @@ impl Advised for CliError {
             Self::NoHook(_) => &NO_HOOK,
             Self::ConsentMissing => &CONSENT_MISSING,
             Self::Declined => &DECLINED,
+            Self::UnknownModel(_) => &UNKNOWN_MODEL,
             Self::NoSuchCredential(_) => &NO_SUCH_CREDENTIAL,
             Self::SeveralCredentials(_) => &SEVERAL_CREDENTIALS,
             Self::NothingToHarden => &NOTHING_TO_HARDEN,
@@ -378,6 +387,7 @@ impl Advised for CliError {
             Self::Tenant(_) => &TENANT,
             Self::SeveralUsers(_) => &SEVERAL_USERS,
             Self::Roster(error) => error.advice(),
+            Self::Metadata(error) => error.advice(),
             Self::Parcel(error) => error.advice(),
             Self::SeveralUnfinished(_) => &SEVERAL_UNFINISHED,
             Self::Interrupted => &INTERRUPTED,

@@ -20,6 +20,7 @@ mod ledger_address;
 mod login;
 mod logout;
 mod manual;
+mod metadata;
 mod passkeys;
 mod pins;
 mod places;
@@ -109,6 +110,7 @@ fn perform(command: &Command, station: &Station) -> Result<Exit, CliError> {
             return training_tenant::serve(station, *listen, script.as_deref());
         }
         Command::Profiles(command) => profiles::run(station, command)?,
+        Command::Metadata(command) => metadata::run(station, command)?,
         Command::Policy(command) => return policy::run(station, command),
         Command::Ledger(command) => ledger::run(station, command)?,
         Command::Login { no_browser } => login::run(station, *no_browser)?,

@@ -42,7 +42,7 @@ pub(super) fn run(station: &Station, command: &PolicyCommand) -> Result<Exit, Cl
 /// Fails, as a policy does, if a check failed. What cannot be told stops nobody.
 fn examine(station: &Station, user: &str, aaguid: Option<Aaguid>) -> Result<Exit, CliError> {
     let wishes = EnrollSettings::resolve(None, station.settings.profile()?)?;
-    let order = enrolling::order(station, user.to_owned(), wishes);
+    let order = enrolling::order(station, user.to_owned(), wishes)?;
     let mut tenant = station.provider()?;
     let user = tenant.user(&order.user)?;
     let subject = match aaguid {

@@ -61,7 +61,7 @@ pub(super) fn make(station: &Station, args: &EnrollArgs) -> Result<Exit, CliErro
     };
     let wishes = EnrollSettings::resolve(Some(&args.wishes), station.settings.profile()?)?.handed_by(&args.handing);
     let mut handing = station.handing(&args.handing)?;
-    let order = order(station, user.id.clone(), wishes);
+    let order = order(station, user.id.clone(), wishes)?;
     let mut outbox = begun(ResultsFile::begin(waybill.parcel.clone(), &prepared, &safe, &mut *ledger))?;
     let mut later = LaterTenant::new(&mut provider, &prepared);
     let made =

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::env;
 use std::fs::remove_dir_all;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ use crate::identity::IdentityProvider;
 use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
 use crate::ledger::place::LedgerPlace;
 use crate::ledger::{Batches, OpenLedger};
+use crate::metadata::MetadataError;
+#[cfg(feature = "simulator")]
+use crate::metadata::blob::TRAINING_ROOTS;
+use crate::metadata::blob::{Blob, FIDO_ROOTS};
+use crate::metadata::store::Store;
 use crate::secret::SecretText;
 use crate::secret::private::make_directory;
 #[cfg(feature = "simulator")]
@@ -93,6 +98,34 @@ impl Station {
     /// Where what belongs to keys on their way lies: beside the identity that opens it.
     pub(super) fn parcels(&self) -> Result<PathBuf, CliError> {
         Ok(self.places()?.identity.with_file_name("parcels"))
+    }
+
+    /// The signed metadata of models: beside the identity.
+    pub(super) fn metadata_store(&self) -> Result<Store, CliError> {
+        Ok(Store::in_directory(self.places()?.identity.parent().unwrap_or(Path::new("."))))
+    }
+
+    /// Who may sign metadata. Training keys are of makers whom only the training root vouches for.
+    pub(super) fn metadata_roots(&self) -> &'static [&'static [u8]] {
+        #[cfg(feature = "simulator")]
+        if self.settings.training_key {
+            return TRAINING_ROOTS;
+        }
+        FIDO_ROOTS
+    }
+
+    /// The signed metadata for attestations. What is too old to be vouched for is passed over with a word; what was changed is an error.
+    pub(super) fn metadata(&self) -> Result<Option<Arc<Blob>>, CliError> {
+        match self.metadata_store()?.load(self.metadata_roots(), self.clock.now()) {
+            Ok(blob) => Ok(blob.map(Arc::new)),
+            Err(error @ MetadataError::NotValidNow(_)) => {
+                let sentence =
+                    format!("{error}: attestations are not followed to a root until you run `keywright metadata update`");
+                self.face.tell(&Event::Notice { sentence });
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ports and readers, or the training key.

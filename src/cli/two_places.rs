@@ -100,7 +100,7 @@ fn offline(station: &Station, args: &EnrollArgs, file: &Path, out: &Path) -> Res
     let prepared = PreparedFile::open(&safe, &sealed)?;
     let wishes = EnrollSettings::resolve(Some(&args.wishes), station.settings.profile()?)?.handed_by(&args.handing);
     let mut handing = station.handing(&args.handing)?;
-    let order = order(station, String::new(), wishes);
+    let order = order(station, String::new(), wishes)?;
     let mut ledger = journal(station)?;
     let mut outbox = begun(ResultsFile::begin(out.to_owned(), &prepared, &safe, &mut *ledger))?;
     let mut tenant = PreparedTenant::new(&prepared.users);

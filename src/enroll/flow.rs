@@ -21,6 +21,7 @@ use crate::handover::pin::{Alphabet, Safe};
 use crate::identity::{IdentityProvider, Offer, Registration, User};
 use crate::ledger::{Intent, Job, JobId, JobState, Ledger, NewJob, Outcome, TaskId, Ticket};
 use crate::metadata::Severity;
+use crate::metadata::blob::Blob;
 use crate::secret::{Pin, SealedPin};
 use crate::ui::{Event, Step, Summary};
 
@@ -63,6 +64,8 @@ pub struct Order {
     pub unforced_pin_agreed: bool,
     /// Advisories from this severity on stop the enrolment.
     pub deny_advisory: Option<Severity>,
+    /// Signed metadata: an attestation has to lead to a root of its model, if the model is in it.
+    pub metadata: Option<Arc<Blob>>,
     /// Name of the passkey in the tenant; `None` for model and serial number.
     pub display_name: Option<String>,
     /// Wishes for the temporary PIN.

@@ -12,6 +12,7 @@ use super::hardening::pin_wishes;
 use super::outcome::half_done;
 use super::replug;
 use super::resume::LEAST_RETRIES;
+use crate::aaguid::Aaguid;
 use crate::ctap::{Authenticator, Blank, CredentialManagement, CtapError, Failed, Info, NewCredential, PinToken, Pinned};
 use crate::ctap::{SealOutcome, Sealed, Status};
 use crate::handover::pin::PinTerms;
@@ -19,7 +20,7 @@ use crate::identity::{Offer, Registration};
 use crate::ledger::{Intent, JobState, Outcome};
 use crate::secret::Pin;
 use crate::ui::Step;
-use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected};
+use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected, Roots, Trust};
 
 /// Draws that a key may refuse as weak (`docs/flow.md`).
 const DRAWS: u8 = 5;
@@ -136,13 +137,16 @@ impl Enrolment<'_> {
         let intent =
             Intent::Make { challenge_sha256: hex(&Sha256::digest(offer.options.challenge.as_bytes())), expires: offer.expires };
         let token = pinned.token_for_make(&offer.options.rp.id)?;
+        let mut trust = Trust::None;
         let registration = self.journaled(work.id, &intent, None, |this| {
             let attested = pinned.make_credential(token, &request).map_err(EnrolError::touch)?;
             this.done(Step::Make, "the key made a passkey");
             this.begins(Step::Verify);
             let object = AttestationObject::from_parts(&attested.fmt, &attested.att_stmt, &attested.auth_data);
-            let expected = Expected::new(&offer.options, &client_data, pinned.info().aaguid);
+            let aaguid = pinned.info().aaguid;
+            let expected = Expected::new(&offer.options, &client_data, aaguid).with_roots(this.roots_of(order, aaguid));
             let verified = object.verify(&expected)?;
+            trust = verified.trust;
             let registration = Registration {
                 display_name: work.order.display_name.clone(),
                 credential_id: verified.credential_id.clone(),
@@ -152,8 +156,20 @@ impl Enrolment<'_> {
             };
             Ok((registration.clone(), Outcome::Made { registration }))
         })?;
-        self.done(Step::Verify, "the passkey and its attestation are sound");
+        let note = match trust {
+            Trust::Chain => "the passkey and its attestation are sound, up to a root of its model",
+            _ => "the passkey and its attestation are sound",
+        };
+        self.done(Step::Verify, note);
         Ok(Stage::Seal(pinned, registration))
+    }
+
+    /// The roots of a model by the signed metadata. A model that it does not have is not followed to a root.
+    fn roots_of(&self, order: &Order, aaguid: Aaguid) -> Roots {
+        match order.metadata.as_ref().and_then(|metadata| metadata.entry(aaguid)) {
+            Some(entry) => Roots::Of { der: entry.roots.clone(), at: self.desk.clock.now() },
+            None => Roots::NotAtHand,
+        }
     }
 
     /// Deletes what must not stay on the key; a key that cannot delete is wiped again.

@@ -1,10 +1,15 @@
 //! What is publicly known of authenticator models: facts by AAGUID, compiled in. `README.md` names the sources.
 
 mod advisories;
+pub mod blob;
+pub mod download;
+mod error;
+pub mod store;
 
 use crate::aaguid::Aaguid;
 
 pub use advisories::{Advisory, Exposure, Severity, Version, advisories, exposures, firmware_matters};
+pub use error::{ALL, MetadataError};
 
 /// The table: one model a line, cells parted by tabs, the name last.
 const TABLE: &str = include_str!("models.tsv");
@@ -62,6 +67,17 @@ pub enum Ability {
     ForcedPinChange,
 }
 
+impl Certification {
+    /// As the table has it: a level, `certified`, `none` or `revoked`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Level(level) => level,
+            Self::None => "none",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl Ability {
     const fn word(self) -> &'static str {
         match self {
@@ -102,6 +118,11 @@ impl Model {
     /// Whether it can do something; `None` if its metadata does not tell.
     pub fn can(&self, ability: Ability) -> Option<bool> {
         (self.abilities != NOTHING).then(|| self.abilities.split(' ').any(|word| word == ability.word()))
+    }
+
+    /// What it can do, in the words of `README.md`; empty if that is not known.
+    pub fn abilities(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.abilities.split(' ').filter(|word| *word != NOTHING)
     }
 
     /// Links that it has: `usb`, `nfc`, `ble`, `smart-card`, `lightning`, `hybrid`, `internal`; empty if that is not known.

@@ -11,6 +11,7 @@ mod enrolling;
 mod hardening;
 #[path = "../support/judge.rs"]
 mod judge;
+mod metadata;
 mod place;
 mod policy;
 mod profiles;

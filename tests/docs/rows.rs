@@ -95,6 +95,11 @@ pub const ROWS: &[Row] = &[
         &[],
         "keywright policy check adele@contoso.example --aaguid 2fc0579f-8113-47ea-b116-bb5a8db9202a",
     ),
+    run("keywright metadata show"),
+    run("keywright metadata show 'security key nfc'"),
+    run("keywright metadata show 2fc0579f-8113-47ea-b116-bb5a8db9202a"),
+    elsewhere("keywright metadata update", "tests/cli/metadata.rs", "\"metadata\", \"update\", \"--url\""),
+    elsewhere("keywright metadata update --file blob.jwt", "tests/cli/metadata.rs", "\"metadata\", \"update\", \"--file\""),
     run_as("keywright tap issue USER", &[], "keywright tap issue adele@contoso.example"),
     run("keywright pins list"),
     elsewhere(

@@ -87,7 +87,7 @@ pub(super) fn work(station: &Station, batch: &Batch, args: &LaneArgs) -> Result<
         batch: batch.id,
         tenant,
         operator: enrolling::operator(),
-        order: enrolling::order(station, String::new(), wishes),
+        order: enrolling::order(station, String::new(), wishes)?,
         by_profile: by_profile(station, batch)?,
         matching,
         lanes: args.lanes.map(usize::from),
@@ -121,7 +121,7 @@ fn by_profile(station: &Station, batch: &Batch) -> Result<BTreeMap<String, Order
         let Some(name) = task.order.profile else { continue };
         if let Entry::Vacant(place) = orders.entry(name) {
             let profile = ProfileFile::read(Some(place.key()))?;
-            let order = enrolling::order(station, String::new(), EnrollSettings::resolve(None, &profile)?);
+            let order = enrolling::order(station, String::new(), EnrollSettings::resolve(None, &profile)?)?;
             place.insert(order);
         }
     }

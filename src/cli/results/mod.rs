@@ -3,6 +3,7 @@
 mod batch;
 mod keys;
 mod lanes;
+mod metadata;
 mod profiles;
 #[cfg(test)]
 #[cfg(feature = "simulator")]
@@ -26,6 +27,7 @@ pub(super) use keys::{
 pub(super) use lanes::{
     BatchExport, BatchFailure, BatchLane, BatchList, BatchRetried, BatchRow, BatchStatus, BatchTask, BatchUndone, BatchWorked,
 };
+pub(super) use metadata::{KeptMetadata, MetadataShown, MetadataUpdated, ModelFacts};
 pub(super) use profiles::{ProfileWritten, ProfilesImported, SettingLeft, SettingTaken};
 pub(super) use tenant::{
     KnownModel, LoggedOut, PassIssued, PassRemoved, PasskeyRegistered, PasskeysRemoved, PasskeysReported, PolicyShown,

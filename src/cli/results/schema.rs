@@ -80,6 +80,8 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "tap issue": PassRevealed<'_>;
         "tap list": UserPasses<'_>;
         "tap remove": PassRemoved<'_>;
+        "metadata show": MetadataShown<'_>;
+        "metadata update": MetadataUpdated<'_>;
         "policy check": PolicyVerdict<'_>;
         "policy show": PolicyShown;
         "login, whoami": SignedIn<'_>;

@@ -1,0 +1,117 @@
+//! Signed metadata: taken only when it is right, never an older one, and then the way to the maker's root is part of every enrolment.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread;
+
+use crate::place::{Place, Run};
+
+const ADELE: &str = "adele@contoso.example";
+const STANDARD: &str = "c11a6286-5d17-4f31-bd07-df991459965c";
+
+fn file(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mds").join(name).to_str().unwrap().to_owned()
+}
+
+/// In a rehearsal whose ledger, and what is beside it, stays.
+fn run(place: &Place, words: &[&str]) -> Run {
+    place.run(&[&["--simulate", "--json", "--ledger", "ledger.db", "--yes"], words].concat())
+}
+
+fn update(place: &Place, name: &str) -> Run {
+    run(place, &["metadata", "update", "--file", &file(name)])
+}
+
+#[test]
+fn it_is_taken_shown_and_never_goes_back() {
+    let place = Place::new();
+    let none = run(&place, &["metadata", "show"]).done().last();
+    assert!(none["result"]["kept"].is_null() && none["result"]["shipped"].as_str().unwrap().starts_with("blob 291"), "{none}");
+    let taken = update(&place, "training-300.jwt").done().last();
+    assert_eq!((&taken["result"]["kept"]["number"], &taken["result"]["before"]), (&300.into(), &serde_json::Value::Null), "{taken}");
+    update(&place, "training-299.jwt").failed("metadata/rolled-back", 1);
+    update(&place, "no-12.jwt").failed("metadata/not-valid-now", 1);
+    update(&place, "README.md").failed("metadata/form", 1);
+    update(&place, "not-there").failed("metadata/file", 1);
+    let again = update(&place, "training-300.jwt").done().last();
+    assert_eq!(again["result"]["before"], 300, "{again}");
+
+    let shown = run(&place, &["metadata", "show", STANDARD]).done().last();
+    let [one] = shown["result"]["models"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+    assert_eq!((&one["name"], &one["roots"], &one["eligible"]), (&"Training Key".into(), &1.into(), &serde_json::Value::Null));
+    assert_eq!(one["reports"][1]["status"], "FIDO_CERTIFIED_L2", "{one}");
+    let named = run(&place, &["metadata", "show", "security KEY nfc by yubico"]).done().last();
+    assert!(named["result"]["models"].as_array().unwrap().len() > 1, "{named}");
+    run(&place, &["metadata", "show", "no such model"]).failed("cli/unknown-model", 2);
+    run(&place, &["metadata", "show", "00000000-0000-0000-0000-000000000001"]).failed("cli/unknown-model", 2);
+}
+
+/// What the training root vouches for is nothing outside of a rehearsal.
+#[test]
+fn the_training_root_is_trusted_in_rehearsals_alone() {
+    let place = Place::new();
+    place.run(&["--json", "metadata", "update", "--file", &file("training-300.jwt")]).failed("metadata/chain", 1);
+    update(&place, "training-300.jwt").done();
+    place.run(&["--json", "--ledger", "ledger.db", "metadata", "show"]).failed("metadata/chain", 1);
+}
+
+#[test]
+fn an_attestation_is_followed_to_the_root_of_its_model() {
+    let place = Place::new();
+    let plain = run(&place, &["enroll", ADELE]).done().out.clone();
+    assert!(plain.contains("attestation are sound\""), "{plain}");
+    let place = Place::new();
+    update(&place, "training-300.jwt").done();
+    let followed = run(&place, &["enroll", ADELE]).done().out.clone();
+    assert!(followed.contains("up to a root of its model"), "{followed}");
+
+    let place = Place::new();
+    update(&place, "training-301.jwt").done();
+    run(&place, &["enroll", ADELE]).failed("attestation/untrusted", 4);
+    assert_eq!(place.judged(), 0, "nothing was registered");
+}
+
+#[test]
+fn what_somebody_changed_stops_an_enrolment_before_the_key_is_touched() {
+    let place = Place::new();
+    update(&place, "training-300.jwt").done();
+    let kept = place.path().join("metadata.jwt");
+    let mut text = std::fs::read(&kept).unwrap();
+    text[2000] ^= 1;
+    std::fs::write(&kept, text).unwrap();
+    let refused = run(&place, &["enroll", ADELE]);
+    assert!(refused.out.contains("\"metadata/") && refused.exit == 1, "{}", refused.out);
+    assert!(!place.key().state().pin_set && place.key().history().is_empty(), "the key was not asked anything");
+    update(&place, "training-300.jwt").done();
+    run(&place, &["enroll", ADELE]).done();
+}
+
+/// Serves one answer on loopback.
+fn served(status: &str, body: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request);
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.write_all(&body);
+    });
+    url
+}
+
+#[test]
+fn it_is_fetched() {
+    let place = Place::new();
+    let fetch = |url: &str| run(&place, &["metadata", "update", "--url", url]);
+    let taken = fetch(&served("200 OK", std::fs::read(file("training-300.jwt")).unwrap())).done().last();
+    assert_eq!(taken["result"]["kept"]["number"], 300, "{taken}");
+    fetch(&served("200 OK", b"<html>Sign in to the network</html>".to_vec())).failed("metadata/form", 1);
+    fetch(&served("404 Not Found", Vec::new())).failed("metadata/unreachable", 6);
+    fetch("http://127.0.0.1:9/").failed("metadata/unreachable", 6);
+    fetch("nowhere").failed("metadata/unreachable", 6);
+    let kept = run(&place, &["metadata", "show"]).done().last();
+    assert_eq!(kept["result"]["kept"]["number"], 300, "what failed changes nothing: {kept}");
+}
