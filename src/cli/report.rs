@@ -1,7 +1,7 @@
 //! `report`: what the whole tenant has.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,6 +12,7 @@ use super::station::Station;
 use crate::advice::Exit;
 use crate::identity::entra::{Entra, Whom};
 use crate::report::PasskeyReport;
+use crate::secret::private;
 use crate::ui::{Block, Sheet};
 
 /// Users without an answer who are named.
@@ -71,7 +72,12 @@ pub(super) fn run(station: &Station, command: &ReportCommand) -> Result<Exit, Cl
 
 fn write(tenant: &mut Entra, whom: Whom, report: &mut PasskeyReport, path: &Path) -> Result<Asked, CliError> {
     let failed = |error| CliError::file(path, &error);
-    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    // Who has which key is nobody else's business; what an earlier run has left may be anybody's.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = BufWriter::new(private::create_new(path).map_err(failed)?);
     file.write_all(report.head().as_bytes()).map_err(failed)?;
     let (mut asked, mut next) = (Asked::default(), None);
     loop {

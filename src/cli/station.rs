@@ -23,9 +23,7 @@ use crate::identity::entra::{Entra, Gate, Invitation, Profile, Tools, Vault};
 use crate::ledger::place::LedgerPlace;
 use crate::ledger::{Batches, OpenLedger};
 use crate::metadata::MetadataError;
-#[cfg(feature = "simulator")]
-use crate::metadata::blob::TRAINING_ROOTS;
-use crate::metadata::blob::{Blob, FIDO_ROOTS};
+use crate::metadata::blob::{Blob, FIDO_ROOTS, TRAINING_ROOTS};
 use crate::metadata::store::Store;
 use crate::secret::SecretText;
 use crate::secret::private::make_directory;
@@ -107,11 +105,7 @@ impl Station {
 
     /// Who may sign metadata. Training keys are of makers whom only the training root vouches for.
     pub(super) fn metadata_roots(&self) -> &'static [&'static [u8]] {
-        #[cfg(feature = "simulator")]
-        if self.settings.training_key {
-            return TRAINING_ROOTS;
-        }
-        FIDO_ROOTS
+        if self.settings.training_key { TRAINING_ROOTS } else { FIDO_ROOTS }
     }
 
     /// The signed metadata for attestations. What is too old to be vouched for is passed over with a word; what was changed is an error.

@@ -29,7 +29,11 @@ fn it_is_taken_shown_and_never_goes_back() {
     let none = run(&place, &["metadata", "show"]).done().last();
     assert!(none["result"]["kept"].is_null() && none["result"]["shipped"].as_str().unwrap().starts_with("blob 291"), "{none}");
     let taken = update(&place, "training-300.jwt").done().last();
-    assert_eq!((&taken["result"]["kept"]["number"], &taken["result"]["before"]), (&300.into(), &serde_json::Value::Null), "{taken}");
+    assert_eq!(
+        (&taken["result"]["kept"]["number"], &taken["result"]["before"]),
+        (&300.into(), &serde_json::Value::Null),
+        "{taken}"
+    );
     update(&place, "training-299.jwt").failed("metadata/rolled-back", 1);
     update(&place, "no-12.jwt").failed("metadata/not-valid-now", 1);
     update(&place, "README.md").failed("metadata/form", 1);

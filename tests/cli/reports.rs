@@ -14,7 +14,14 @@ fn every_passkey_is_a_row_and_the_columns_are_those_of_the_script() {
         assert!(!place.path().join("p.csv.part").exists());
         (run.last()["result"].clone(), text)
     };
+    // What an earlier run has left, for everybody to read.
+    std::fs::write(place.path().join("p.csv.part"), "half").unwrap();
     let (result, text) = report(&[]);
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(place.path().join("p.csv")).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "its owner's alone");
+    }
     assert_eq!((&result["passkeys"], &result["unread"]), (&10.into(), &0.into()), "{result}");
     assert_eq!(result["models"][0]["passkeys"], 10);
     let lines: Vec<&str> = text.lines().collect();
