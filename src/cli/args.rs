@@ -126,6 +126,9 @@ pub(super) struct WishArgs {
     /// Refuse keys that an advisory of this severity or a worse one concerns, or may: low, moderate, high or critical
     #[arg(long, value_name = "SEVERITY", env = "KEYWRIGHT_DENY_ADVISORY", hide_env_values = true)]
     pub(super) deny_advisory: Option<Severity>,
+    /// Have the key prove its model before anything on it changes, by the signed metadata (`metadata update`): one touch more
+    #[arg(long, env = "KEYWRIGHT_PROVE_ATTESTATION", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(super) prove_attestation: bool,
     /// Name of the passkey in the tenant, 1 to 30 characters
     #[arg(long, value_name = "NAME")]
     pub(super) display_name: Option<String>,

@@ -108,6 +108,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
         erase_agreed: station.settings.yes,
         unforced_pin_agreed: wishes.allow_unforced_pin,
         deny_advisory: wishes.deny_advisory,
+        prove_attestation: wishes.prove_attestation,
         display_name: wishes.display_name,
         pin: PinWishes {
             alphabet: match wishes.pin_alphabet {

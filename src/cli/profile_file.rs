@@ -19,6 +19,7 @@ pub(super) const STATION_FIELDS: &[&str] = &[
     "reset",
     "allow_unforced_pin",
     "deny_advisory",
+    "prove_attestation",
     "display_name",
     "pin_length",
     "pin_alphabet",

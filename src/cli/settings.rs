@@ -140,6 +140,8 @@ pub(super) struct EnrollSettings {
     pub(super) allow_unforced_pin: bool,
     /// Advisories from this severity on stop an enrolment.
     pub(super) deny_advisory: Option<Severity>,
+    /// The key proves its model first.
+    pub(super) prove_attestation: bool,
     /// Name of the passkey.
     pub(super) display_name: Option<String>,
     /// Length of the temporary PIN.
@@ -183,11 +185,13 @@ impl EnrollSettings {
             None => profile.text("display_name", "a text")?.map(ToOwned::to_owned),
         };
         let allow_unforced_pin = args.is_some_and(|args| args.allow_unforced_pin) || profile.switch("allow_unforced_pin")?;
+        let prove_attestation = args.is_some_and(|args| args.prove_attestation) || profile.switch("prove_attestation")?;
         Ok(Self {
             reset,
             for_spreadsheet: false,
             allow_unforced_pin,
             deny_advisory,
+            prove_attestation,
             display_name,
             pin_length,
             pin_alphabet,

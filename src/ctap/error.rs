@@ -119,6 +119,8 @@ pub enum Feature {
     ResetOver(LinkKind),
     /// authenticatorSelection.
     Selection,
+    /// Make a credential by touch alone.
+    TrialCredential,
 }
 
 impl fmt::Display for Feature {
@@ -140,6 +142,7 @@ impl fmt::Display for Feature {
             Self::ResetOver(LinkKind::Usb) => "be reset over USB",
             Self::ResetOver(LinkKind::Nfc) => "be reset over NFC",
             Self::ResetOver(LinkKind::SmartCard) => "be reset as a smart card",
+            Self::TrialCredential => "make a credential by touch alone",
             Self::Selection => "be selected by touch",
         })
     }

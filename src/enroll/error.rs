@@ -60,6 +60,9 @@ pub enum EnrolError {
     /// This model cannot do what is needed.
     #[error("this key cannot be enrolled: {0}")]
     Unsuitable(String),
+    /// It was asked for that the key proves its model, and it cannot.
+    #[error("the key cannot prove its model before it is changed: {0}")]
+    Unproven(String),
     /// The profile demands a setting that this model does not have.
     #[error("{0}")]
     CannotHarden(String),
@@ -212,6 +215,7 @@ advice! {
     POLICY: "policy/refused", Policy, "The tenant's rules forbid this enrolment; the key was not changed.", "Do what the check names, then run the same command again.";
     REFUSED_BY_POLICY: "policy/refused-passkey", Policy, "The tenant refused the passkey, and its rules say why; the passkey was removed from the key.", "Do what the check names, then run the same command again.";
     ADVISORY: "policy/advisory", Policy, "A security advisory speaks against this key, as --deny-advisory asks; it was not changed.", "Use a model that is not affected; docs/advisories.md lists them.";
+    UNPROVEN: "policy/unproven", Policy, "The key cannot prove its model, as --prove-attestation asks; it was not changed.", "Run `keywright metadata update`; or leave --prove-attestation out, and the attestation is followed when the passkey is made.";
     UNSUITABLE: "key/unsuitable", Key, "This key cannot be enrolled; it was not changed.", "Use another model.";
     CANNOT_HARDEN: "key/cannot-harden", Key, "A setting is demanded that this key does not have; the key was not changed.", "Use another model, or let keys do without the setting: name it in accept_less of the profile or after --accept-less.";
     NOT_HARDENED: "key/not-hardened", Key, "The key does not show a setting that is demanded; nothing was registered.", "Use another key; or let keys do without the setting (accept_less) and run the same command again: an enrolment wipes the key first.";
@@ -260,6 +264,7 @@ impl Advised for EnrolError {
             Self::SeveralKeys(_) => &SEVERAL_KEYS,
             Self::Policy(_) => &POLICY,
             Self::Advisory(_) => &ADVISORY,
+            Self::Unproven(_) => &UNPROVEN,
             Self::Unsuitable(_) => &UNSUITABLE,
             Self::CannotHarden(_) => &CANNOT_HARDEN,
             Self::NotHardened(_) => &NOT_HARDENED,

@@ -66,6 +66,8 @@ pub struct Order {
     pub deny_advisory: Option<Severity>,
     /// Signed metadata: an attestation has to lead to a root of its model, if the model is in it.
     pub metadata: Option<Arc<Blob>>,
+    /// The key has to prove its model by it before anything on it changes.
+    pub prove_attestation: bool,
     /// Name of the passkey in the tenant; `None` for model and serial number.
     pub display_name: Option<String>,
     /// Wishes for the temporary PIN.

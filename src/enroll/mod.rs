@@ -17,6 +17,7 @@ mod notice;
 mod outcome;
 mod preflight;
 mod progress;
+mod proof;
 mod replug;
 mod resume;
 mod retire;

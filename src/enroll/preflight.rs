@@ -42,6 +42,7 @@ impl Enrolment<'_> {
         let surprises = surprises(&abilities, key.info().aaguid, Some(key.info()), &hardening);
         let wipe = abilities.wipe();
         let offer = self.tenant_allows(&user, key.info(), order)?;
+        self.proves_its_model(&mut key, &offer.options.algorithms, order)?;
         self.foretell(order, key.info().aaguid, &surprises);
         let forces = key.info().can_force_pin_change();
         if !forces {

@@ -10,9 +10,9 @@ use super::consent::EraseConsent;
 use super::flow::{Enrolment, Finished, Freshness, Order, PinWishes, Stage, Then, Work};
 use super::hardening::pin_wishes;
 use super::outcome::half_done;
+use super::proof::leads_to;
 use super::replug;
 use super::resume::LEAST_RETRIES;
-use crate::aaguid::Aaguid;
 use crate::ctap::{Authenticator, Blank, CredentialManagement, CtapError, Failed, Info, NewCredential, PinToken, Pinned};
 use crate::ctap::{SealOutcome, Sealed, Status};
 use crate::handover::pin::PinTerms;
@@ -20,7 +20,7 @@ use crate::identity::{Offer, Registration};
 use crate::ledger::{Intent, JobState, Outcome};
 use crate::secret::Pin;
 use crate::ui::Step;
-use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected, Roots, Trust};
+use crate::webauthn::{AttestationObject, ClientData, CreationOptions, Expected, Trust};
 
 /// Draws that a key may refuse as weak (`docs/flow.md`).
 const DRAWS: u8 = 5;
@@ -144,8 +144,10 @@ impl Enrolment<'_> {
             this.begins(Step::Verify);
             let object = AttestationObject::from_parts(&attested.fmt, &attested.att_stmt, &attested.auth_data);
             let aaguid = pinned.info().aaguid;
-            let expected = Expected::new(&offer.options, &client_data, aaguid).with_roots(this.roots_of(order, aaguid));
+            let roots = this.roots_of(order, aaguid);
+            let expected = Expected::new(&offer.options, &client_data, aaguid).with_roots(roots.clone());
             let verified = object.verify(&expected)?;
+            leads_to(&roots, &verified.trust)?;
             trust = verified.trust;
             let registration = Registration {
                 display_name: work.order.display_name.clone(),
@@ -162,14 +164,6 @@ impl Enrolment<'_> {
         };
         self.done(Step::Verify, note);
         Ok(Stage::Seal(pinned, registration))
-    }
-
-    /// The roots of a model by the signed metadata. A model that it does not have is not followed to a root.
-    fn roots_of(&self, order: &Order, aaguid: Aaguid) -> Roots {
-        match order.metadata.as_ref().and_then(|metadata| metadata.entry(aaguid)) {
-            Some(entry) => Roots::Of { der: entry.roots.clone(), at: self.desk.clock.now() },
-            None => Roots::NotAtHand,
-        }
     }
 
     /// Deletes what must not stay on the key; a key that cannot delete is wiped again.

@@ -76,6 +76,52 @@ fn an_attestation_is_followed_to_the_root_of_its_model() {
     assert_eq!(place.judged(), 0, "nothing was registered");
 }
 
+/// With everything that it could have wrong: whatever was on the key is on it afterwards.
+#[test]
+fn a_key_proves_its_model_before_anything_on_it_changes() {
+    let prove = ["enroll", ADELE, "--prove-attestation"];
+    for (metadata, code) in [(None, "policy/unproven"), (Some("training-301.jwt"), "attestation/untrusted")] {
+        let place = Place::new();
+        if let Some(name) = metadata {
+            update(&place, name).done();
+        }
+        assert!(place.key().wear("00112233", 1));
+        run(&place, &prove).failed(code, 4);
+        let key = place.key();
+        assert!(key.pin_is("00112233") && key.state().resident == 1, "{code}: the key was changed");
+        assert_eq!(place.judged(), 0);
+    }
+    // A model that the metadata does not have.
+    let place = Place::new();
+    update(&place, "training-300.jwt").done();
+    let words = [&["--simulate", "--json", "--ledger", "ledger.db", "--yes"], &prove[..]].concat();
+    let mut command = place.command(&words);
+    Run::of(&command.env("KEYWRIGHT_TRAINING_MODEL", "minimum-pin-6").output().unwrap()).failed("policy/unproven", 4);
+
+    for used in [false, true] {
+        let place = Place::new();
+        update(&place, "training-300.jwt").done();
+        assert!(!used || place.key().wear("00112233", 1));
+        let proven = run(&place, &prove).done().out.clone();
+        assert!(proven.contains("proves its model") && proven.contains("up to a root of its model"), "{proven}");
+        let place_of = |text: &str| proven.find(text).unwrap();
+        assert!(place_of("proves its model") < place_of("\"job-opened\""), "{proven}");
+        assert_eq!(place.key().state().resident, 1, "nothing of the trial stays");
+    }
+}
+
+#[test]
+fn every_key_of_a_batch_proves_its_model() {
+    let place = Place::new();
+    update(&place, "training-300.jwt").done();
+    std::fs::write(place.path().join("roster.csv"), "upn\nadele@contoso.example\nuser00001@contoso.example\n").unwrap();
+    let words = ["--simulate", "--json", "--ledger", "ledger.db", "--yes", "batch", "run", "roster.csv", "--prove-attestation"];
+    let mut command = place.command(&words);
+    let proven = Run::of(&command.env("KEYWRIGHT_TRAINING_USERS", "1").output().unwrap()).done().out.clone();
+    assert_eq!(proven.matches("proves its model").count(), 2, "{proven}");
+    assert_eq!(proven.matches("up to a root of its model").count(), 2, "{proven}");
+}
+
 #[test]
 fn what_somebody_changed_stops_an_enrolment_before_the_key_is_touched() {
     let place = Place::new();

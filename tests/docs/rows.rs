@@ -95,6 +95,7 @@ pub const ROWS: &[Row] = &[
         &[],
         "keywright policy check adele@contoso.example --aaguid 2fc0579f-8113-47ea-b116-bb5a8db9202a",
     ),
+    elsewhere("keywright enroll USER --prove-attestation", "tests/cli/metadata.rs", "--prove-attestation"),
     run("keywright metadata show"),
     run("keywright metadata show 'security key nfc'"),
     run("keywright metadata show 2fc0579f-8113-47ea-b116-bb5a8db9202a"),

@@ -21,6 +21,9 @@ pub(super) struct BatchSettings {
     /// Advisories from this severity on stop an enrolment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deny_advisory: Option<Severity>,
+    /// Keys prove their model first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) prove_attestation: bool,
     /// Name of the passkeys.
     pub(super) display_name: Option<String>,
     /// Length of the temporary PINs.
@@ -48,6 +51,7 @@ impl BatchSettings {
             reset: self.reset,
             allow_unforced_pin: self.allow_unforced_pin,
             deny_advisory: self.deny_advisory,
+            prove_attestation: self.prove_attestation,
             display_name: self.display_name,
             pin_length: self.pin_length,
             pin_alphabet: self.pin_alphabet,
@@ -64,6 +68,7 @@ impl From<&EnrollSettings> for BatchSettings {
             reset: settings.reset,
             allow_unforced_pin: settings.allow_unforced_pin,
             deny_advisory: settings.deny_advisory,
+            prove_attestation: settings.prove_attestation,
             display_name: settings.display_name.clone(),
             pin_length: settings.pin_length,
             pin_alphabet: settings.pin_alphabet,

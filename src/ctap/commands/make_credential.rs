@@ -11,7 +11,7 @@ use crate::ctap::{PinToken, Pinned, ReplyError, Status};
 use crate::secret::SecretBytes;
 
 /// Time for a person to touch the key, and for the key to make the pair of keys.
-const TOUCH: Duration = Duration::from_mins(1);
+pub(super) const TOUCH: Duration = Duration::from_mins(1);
 /// What a descriptor `{id, type: "public-key"}` needs on the wire beside the id, at most.
 const DESCRIPTOR: usize = 32;
 

@@ -7,6 +7,7 @@ mod get_assertion;
 mod make_credential;
 mod reset;
 mod selection;
+mod trial;
 
 pub use client_pin::PinRetries;
 pub use config::{MinPinLength, Setting};

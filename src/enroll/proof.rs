@@ -1,0 +1,84 @@
+//! The proof that a key is of the model that it says it is, before anything on it changes: a trial credential whose attestation leads to a
+//! root of that model. It costs a touch.
+
+use rand::Rng as _;
+
+use super::error::EnrolError;
+use super::flow::{Enrolment, Order};
+use crate::aaguid::Aaguid;
+use crate::ctap::{Authenticator, CtapError, Feature, NewCredential};
+use crate::webauthn::{AttestationError, AttestationObject, Expected, Roots, Trust};
+
+/// A relying party that no site can be (RFC 2606).
+const NOBODY: &str = "trial.invalid";
+
+impl Enrolment<'_> {
+    /// The roots of a model by the signed metadata. A model that it does not have is not followed to a root.
+    pub(super) fn roots_of(&self, order: &Order, aaguid: Aaguid) -> Roots {
+        match order.metadata.as_ref().and_then(|metadata| metadata.entry(aaguid)) {
+            Some(entry) => Roots::Of { der: entry.roots.clone(), at: self.desk.clock.now() },
+            None => Roots::NotAtHand,
+        }
+    }
+
+    /// Has the key prove its model, if that was asked for.
+    pub(super) fn proves_its_model(&self, key: &mut Authenticator, algorithms: &[i64], order: &Order) -> Result<(), EnrolError> {
+        if !order.prove_attestation {
+            return Ok(());
+        }
+        let aaguid = key.info().aaguid;
+        let roots = self.roots_of(order, aaguid);
+        let unproven = |why: &str| Err(EnrolError::Unproven(why.to_owned()));
+        match &roots {
+            _ if order.metadata.is_none() => return unproven("there is no signed metadata here"),
+            Roots::Of { der, .. } if !der.is_empty() => {}
+            _ => return unproven("the signed metadata has no root of its model"),
+        }
+        if !key.can_try() {
+            return unproven("it wants its PIN for every credential");
+        }
+        self.desk.notice("the key proves its model before anything on it changes: touch it");
+        let mut client_data_hash = [0; 32];
+        (self.desk.generators)().fill_bytes(&mut client_data_hash);
+        let wanted =
+            NewCredential { client_data_hash, rp_id: NOBODY.into(), algorithms: algorithms.to_vec(), ..NewCredential::default() };
+        let attested = match key.trial_credential(&wanted) {
+            Err(CtapError::Unsupported(Feature::TrialCredential)) => return unproven("it wants its PIN for every credential"),
+            made => made.map_err(EnrolError::touch)?,
+        };
+        let object = AttestationObject::from_parts(&attested.fmt, &attested.att_stmt, &attested.auth_data);
+        let expected = Expected::of_trial(NOBODY, client_data_hash, algorithms, aaguid).with_roots(roots.clone());
+        Ok(leads_to(&roots, &object.verify(&expected)?.trust)?)
+    }
+}
+
+/// A model whose roots are known has no other attestation than one that leads to them.
+pub(super) fn leads_to(roots: &Roots, trust: &Trust) -> Result<(), AttestationError> {
+    match (roots, trust) {
+        (Roots::NotAtHand, _) | (Roots::Of { .. }, Trust::Chain) => Ok(()),
+        // Those of some models are signed by the credential itself.
+        (Roots::Of { der, .. }, _) if der.is_empty() => Ok(()),
+        (Roots::Of { .. }, _) => Err(AttestationError::Untrusted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_roots_are_known_nothing_else_counts() {
+        let known = Roots::Of { der: vec![vec![1]], at: jiff::Timestamp::UNIX_EPOCH };
+        let none = Roots::Of { der: Vec::new(), at: jiff::Timestamp::UNIX_EPOCH };
+        for (trust, counts) in [
+            (Trust::Chain, true),
+            (Trust::Leaf, false),
+            (Trust::SelfAttested, false),
+            (Trust::None, false),
+            (Trust::Unchecked("fido-u2f".into()), false),
+        ] {
+            assert_eq!(leads_to(&known, &trust).is_ok(), counts, "{trust:?}");
+            assert!(leads_to(&none, &trust).is_ok() && leads_to(&Roots::NotAtHand, &trust).is_ok(), "{trust:?}");
+        }
+    }
+}
