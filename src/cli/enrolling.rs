@@ -8,7 +8,7 @@ use super::results::{JobDone, JobEnded, JobList};
 use super::settings::EnrollSettings;
 use super::station::Station;
 use crate::batch::PreparedTenant;
-use crate::enroll::{Enrolment, HandOver, Order, Outbox, PinWishes, ResetPolicy, Submitted};
+use crate::enroll::{Enrolment, HandOver, Order, Outbox, PinWishes, Proof, ResetPolicy, Submitted};
 use crate::handover::pin::Alphabet;
 use crate::identity::IdentityProvider;
 use crate::ledger::{Batches, Job, JobId, JobState, Ledger, LedgerError, Place};
@@ -108,7 +108,7 @@ pub(super) fn order(station: &Station, user: String, wishes: EnrollSettings) -> 
         erase_agreed: station.settings.yes,
         unforced_pin_agreed: wishes.allow_unforced_pin,
         deny_advisory: wishes.deny_advisory,
-        prove_attestation: wishes.prove_attestation,
+        proof: if wishes.prove_attestation { Proof::Beforehand } else { Proof::WhenMade },
         display_name: wishes.display_name,
         pin: PinWishes {
             alphabet: match wishes.pin_alphabet {

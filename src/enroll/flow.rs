@@ -66,8 +66,8 @@ pub struct Order {
     pub deny_advisory: Option<Severity>,
     /// Signed metadata: an attestation has to lead to a root of its model, if the model is in it.
     pub metadata: Option<Arc<Blob>>,
-    /// The key has to prove its model by it before anything on it changes.
-    pub prove_attestation: bool,
+    /// When a key proves its model by it.
+    pub proof: Proof,
     /// Name of the passkey in the tenant; `None` for model and serial number.
     pub display_name: Option<String>,
     /// Wishes for the temporary PIN.
@@ -90,6 +90,16 @@ pub struct Order {
     pub until: Until,
     /// No key can be had: what cannot be done without one ends with [`EnrolError::KeyNeeded`].
     pub keyless: bool,
+}
+
+/// When a key proves that it is of the model that it says it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// When its passkey is made.
+    #[default]
+    WhenMade,
+    /// Before anything on it changes, which costs a touch.
+    Beforehand,
 }
 
 /// How far one call of [`Enrolment::start_part`] or [`Enrolment::resume_part`] goes.

@@ -32,7 +32,7 @@ pub use desk::{Desk, Generator, GeneratorSource, link_line};
 pub use elsewhere::{Made, Outbox, Submitted, Use, made_by, made_in, use_among, use_of};
 pub use error::{ALL, EnrolError};
 pub use first_sign_in::surprises;
-pub use flow::{End, Enrolment, Order, PinWishes, ResetPolicy, Until};
+pub use flow::{End, Enrolment, Order, PinWishes, Proof, ResetPolicy, Until};
 pub use handing::{Confirmation, Delivery, HandOver, Handing, NotDelivered, Screen};
 pub use hardening::{HardeningRules, SettingName, Wishes, hardening_findings, key_findings};
 pub use held::{Held, Why, held};

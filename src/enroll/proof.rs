@@ -4,7 +4,7 @@
 use rand::Rng as _;
 
 use super::error::EnrolError;
-use super::flow::{Enrolment, Order};
+use super::flow::{Enrolment, Order, Proof};
 use crate::aaguid::Aaguid;
 use crate::ctap::{Authenticator, CtapError, Feature, NewCredential};
 use crate::webauthn::{AttestationError, AttestationObject, Expected, Roots, Trust};
@@ -23,7 +23,7 @@ impl Enrolment<'_> {
 
     /// Has the key prove its model, if that was asked for.
     pub(super) fn proves_its_model(&self, key: &mut Authenticator, algorithms: &[i64], order: &Order) -> Result<(), EnrolError> {
-        if !order.prove_attestation {
+        if order.proof == Proof::WhenMade {
             return Ok(());
         }
         let aaguid = key.info().aaguid;

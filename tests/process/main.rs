@@ -34,6 +34,7 @@ mod many_stations;
 mod notices;
 mod passes;
 mod passkeys;
+mod reports;
 mod shipping;
 mod station;
 mod two_places;
