@@ -204,8 +204,8 @@ fn undo_removes_a_passkey_whose_registration_was_not_answered() {
         let end = killing::run_to(&mut on(&station, &["batch", "run", &roster]), Some(&format!("before:{write}"))).1;
         matches!(end, Killed::At(name) if name == "outcome register").then_some(station)
     };
-    // Nobody wrote down what the tenant said.
-    let station = (9..WRITES).find_map(killed_at).expect("a run that is killed there");
+    // Nobody wrote down what the tenant said. On a machine that is busy a lease may be renewed before that, which is a write more.
+    let station = [0; 3].into_iter().flat_map(|_| 9..WRITES).find_map(killed_at).expect("a run that is killed there");
     assert_eq!(station.tenant.passkeys(&upn(1)).len(), 1);
     let (exit, line) = station.json(&["batch", "undo", "1"]);
     assert_eq!((exit, &line["result"]["refused"][0]["code"]), (7, &"batch/last-passkey".into()), "{line}");
