@@ -135,21 +135,7 @@ pub fn write_new(path: &Path, sealed: &[u8]) -> Result<(), ParcelError> {
 /// # Errors
 /// [`ParcelError::File`].
 pub fn rewrite(path: &Path, sealed: &[u8]) -> Result<(), ParcelError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let write = || {
-        match std::fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = private::create_new(&beside)?;
-        file.write_all(sealed)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        private::sync_directory(path.parent().unwrap_or(Path::new("")))
-    };
-    write().map_err(|error| ParcelError::File { path: path.to_owned(), reason: error.to_string() })
+    private::replace(path, sealed).map_err(|error| ParcelError::File { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// What can go wrong with a file between stations.

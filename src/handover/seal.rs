@@ -226,11 +226,7 @@ fn create(path: &Path) -> Result<x25519::Identity, String> {
     }
     let identity = x25519::Identity::generate();
     let unfinished = beside(path, ".new");
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(told(error)),
-        _ => {}
-    }
-    let mut file = private::create_new(&unfinished).map_err(told)?;
+    let mut file = private::create_anew(&unfinished).map_err(told)?;
     let head = format!("# keywright station identity: opens the PINs that this station sealed\n# {}\n", identity.to_public());
     file.write_all(head.as_bytes())
         .and_then(|()| file.write_all(identity.to_string().expose_secret().as_bytes()))

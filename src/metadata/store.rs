@@ -1,7 +1,7 @@
 //! The station's own copy of the metadata: the BLOB as it was signed, verified again whenever it is read.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -68,18 +68,8 @@ impl Store {
 
     /// Writes a whole file or none.
     fn write(&self, text: &[u8]) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        private::make_directory(directory)?;
-        let beside = self.path.with_extension("new");
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = private::create_new(&beside)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        private::sync_directory(directory)
+        private::make_directory(self.path.parent().unwrap_or(Path::new(".")))?;
+        private::replace(&self.path, text)
     }
 }
 

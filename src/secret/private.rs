@@ -4,8 +4,8 @@
 //! directory inherits an access list that names the user, the administrators and the system only.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 /// Makes a directory and its missing parents, each readable by its owner only. What exists is left as it is.
 pub fn make_directory(path: &Path) -> io::Result<()> {
@@ -24,6 +24,26 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create_new(true);
     platform::owner_only_file(&mut options);
     options.open(path)
+}
+
+/// As [`create_new`], in the place of what an earlier run has left there, whoever may read that.
+pub fn create_anew(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => create_new(path),
+    }
+}
+
+/// Writes a file, whole or not at all, in the place of an older one. Durable when it returns.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut file = create_anew(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    sync_directory(path.parent().unwrap_or(Path::new("")))
 }
 
 /// Opens a file for reading and writing; makes it, readable by its owner only, if it is missing. Nothing is truncated.

@@ -2,7 +2,7 @@
 
 mod yubienroll;
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -72,14 +72,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         private::make_directory(directory)?;
     }
-    let beside = path.with_extension("toml.new");
-    if beside.exists() {
-        std::fs::remove_file(&beside)?;
-    }
-    let mut file = private::create_new(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+    private::replace(path, text.as_bytes())
 }
 
 fn show(station: &Station, file: &Path, targets: &[PathBuf], import: &Import) {
