@@ -23,7 +23,7 @@ pub use offline::{Made, make_all};
 pub use outcome::{Standing, TaskOutcome};
 pub use prepare::{Preparation, prepare, prepare_one};
 pub use prepared::{Prepared, PreparedFile, PreparedTenant};
-pub use replace::{Choice, credentials_of};
+pub use replace::{Choice, credentials_of, serials_of};
 pub use results::{BeginError, ResultOf, Results, ResultsFile};
 pub use roster::{RosterError, names};
 pub use submit::{Submission, submit_all};

@@ -71,16 +71,23 @@ impl Choice {
 /// # Errors
 /// [`LedgerError`].
 pub fn credentials_of(ledger: &mut dyn Ledger, user: &User, serial: &str) -> Result<Vec<CredentialId>, LedgerError> {
+    let all = serials_of(ledger, user)?.into_iter();
+    Ok(all.filter(|(_, on)| on.as_deref() == Some(serial)).map(|(credential, _)| credential).collect())
+}
+
+/// All such credentials of the user, each with the serial number of its key.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn serials_of(ledger: &mut dyn Ledger, user: &User) -> Result<Vec<(CredentialId, Option<String>)>, LedgerError> {
     let mut credentials = Vec::new();
-    for job in ledger.jobs(None)? {
-        if job.order.user_id.eq_ignore_ascii_case(&user.id) && job.order.key.shown_serial() == Some(serial) {
-            let posted = ledger.entries(job.id)?.into_iter().filter_map(|entry| match (entry.intent, entry.outcome) {
-                (Intent::Register { .. }, Some(Outcome::Failed { .. })) => None,
-                (Intent::Register { registration } | Intent::Deposit { registration }, _) => Some(registration.credential_id),
-                _ => None,
-            });
-            credentials.extend(posted);
-        }
+    for job in ledger.jobs_of_user(&user.id, None)? {
+        let posted = ledger.entries(job.id)?.into_iter().filter_map(|entry| match (entry.intent, entry.outcome) {
+            (Intent::Register { .. }, Some(Outcome::Failed { .. })) => None,
+            (Intent::Register { registration } | Intent::Deposit { registration }, _) => Some(registration.credential_id),
+            _ => None,
+        });
+        credentials.extend(posted.map(|credential| (credential, job.order.key.shown_serial().map(ToOwned::to_owned))));
     }
     Ok(credentials)
 }

@@ -164,21 +164,37 @@ impl Station {
         let mut first = self.provider()?;
         first.sign_in()?;
         let tenant = first.profile().tenant.clone();
-        let (first, clock, cancel) = (Mutex::new(first), Arc::clone(&self.clock), self.cancel.clone());
-        let (gate, face, attended) = (self.gate.clone(), Arc::clone(&self.face), self.face.has_person());
+        let (first, tools) = (Mutex::new(first), self.tools_of_another());
         let client = move || -> Box<dyn IdentityProvider + Send> {
+            Box::new(first.lock().unwrap_or_else(PoisonError::into_inner).another(tools()))
+        };
+        Ok((tenant, Box::new(client)))
+    }
+
+    /// A client of the tenant that is signed in, and so many others that share its sign-in.
+    pub(super) fn signed_in(&self, others: usize) -> Result<(Entra, Vec<Entra>), CliError> {
+        let mut first = self.provider()?;
+        first.sign_in()?;
+        let tools = self.tools_of_another();
+        let others = (0..others).map(|_| first.another(tools())).collect();
+        Ok((first, others))
+    }
+
+    /// Tools for clients beside the first one, in any thread.
+    fn tools_of_another(&self) -> impl Fn() -> Tools + Send + Sync + 'static {
+        let (clock, cancel, gate) = (Arc::clone(&self.clock), self.cancel.clone(), self.gate.clone());
+        let (face, attended) = (Arc::clone(&self.face), self.face.has_person());
+        move || {
             let (pausing, inviting) = (Arc::clone(&face), Arc::clone(&face));
-            let tools = Tools {
+            Tools {
                 on_pause: Box::new(move |delay: Duration| pausing.tell(&Event::TenantWaits { delay })),
                 cancel: cancel.clone(),
                 gate: gate.clone(),
                 attended,
                 invite: Box::new(move |invitation| inviting.tell(&invited(invitation, true))),
                 ..Tools::new(Arc::clone(&clock), Self::generator())
-            };
-            Box::new(first.lock().unwrap_or_else(PoisonError::into_inner).another(tools))
-        };
-        Ok((tenant, Box::new(client)))
+            }
+        }
     }
 
     /// The ledger; a file is made if it is missing.

@@ -270,6 +270,9 @@ pub enum IdentityError {
     /// 403 for the passkey policy.
     #[error("the passkey policy cannot be read: {0}")]
     PolicyHidden(Reply),
+    /// 403 for the list of users.
+    #[error("the users of the tenant cannot be listed: {0}")]
+    UsersHidden(Reply),
     /// 405: own account, or not offered on that path.
     #[error("the tenant does not offer this for that account: {0}")]
     NotOffered(Reply),
@@ -329,6 +332,7 @@ advice! {
     UNAUTHORIZED: "tenant/unauthorized", Tenant, "The tenant does not accept the sign-in.", "Check tenant and client id of the profile, then run the command again.";
     FORBIDDEN: "tenant/forbidden", Policy, "The tenant forbids it.", "Have an administrator grant UserAuthMethod-Passkey.ReadWrite.All; for an administrator's account a Privileged Authentication Administrator has to act.";
     POLICY_HIDDEN: "tenant/policy-hidden", Policy, "The passkey policy cannot be read.", "Have a Privileged Role Administrator grant Policy.Read.AuthenticationMethod; who signs in as a person also needs the role Global Reader or Authentication Policy Administrator.";
+    USERS_HIDDEN: "tenant/users-hidden", Policy, "The users of the tenant cannot be listed.", "Have a Privileged Role Administrator grant User.Read.All, or User.ReadBasic.All, which tells less.";
     NOT_OFFERED: "tenant/not-offered", Policy, "The tenant does not offer this for that account.", "Nobody can provision their own account this way: sign in as somebody else, or name another user.";
     NOT_FOUND: "tenant/not-found", Tenant, "The tenant does not know what was asked for.", "List what is there with `keywright passkeys list USER`.";
     THROTTLED: "tenant/throttled", Tenant, "The tenant asks us to slow down.", "Wait for the time it names, then run the same command again; it goes on where it stopped.";
@@ -357,6 +361,7 @@ impl Advised for IdentityError {
             Self::Unauthorized(_) => &UNAUTHORIZED,
             Self::Forbidden(_) => &FORBIDDEN,
             Self::PolicyHidden(_) => &POLICY_HIDDEN,
+            Self::UsersHidden(_) => &USERS_HIDDEN,
             Self::NotOffered(_) => &NOT_OFFERED,
             Self::NotFound(_) => &NOT_FOUND,
             Self::Throttled { .. } => &THROTTLED,

@@ -206,6 +206,17 @@ pub enum Event {
         #[serde(flatten)]
         totals: Totals,
     },
+    /// How far a report is.
+    Surveyed {
+        /// Users who were asked about.
+        users: u64,
+        /// Users in all, if that is known.
+        of: Option<u64>,
+        /// Seconds that the rest will take, if that can be told.
+        #[serde(serialize_with = "seconds_if_any")]
+        #[cfg_attr(test, schemars(with = "Option<u64>"))]
+        left: Option<Duration>,
+    },
     /// The tenant asks to wait.
     TenantWaits {
         /// How long.
@@ -224,6 +235,11 @@ impl Event {
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(time.as_secs())
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+fn seconds_if_any<S: serde::Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs()).serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

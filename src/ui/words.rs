@@ -1,6 +1,7 @@
 //! Events as sentences: what the faces for people say.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::ctap::Wait;
 use crate::identity::{Finding, Verdict};
@@ -76,6 +77,7 @@ fn put(event: &Event) -> (Tone, String) {
         Event::KeyMissing { serial, reason } => (Tone::Warn, missing(serial.as_deref(), reason)),
         Event::LaneRests => (Tone::Done, "Nothing is left to do here.".into()),
         Event::Progress { totals } => (Tone::Busy, progress(totals)),
+        Event::Surveyed { users, of, left } => (Tone::Busy, surveyed(*users, *of, *left)),
         Event::TenantWaits { delay } => (Tone::Busy, format!("The tenant asks to wait for {} seconds.", delay.as_secs())),
     }
 }
@@ -111,6 +113,16 @@ fn found(name: &str, serial: Option<&str>, aaguid: &str) -> String {
 fn missing(serial: Option<&str>, reason: &str) -> String {
     let key = serial.map_or_else(|| "The key".into(), |serial| format!("The key with serial number {serial}"));
     format!("{key} has to come back, to any port: {}", sentence(reason))
+}
+
+fn surveyed(users: u64, of: Option<u64>, left: Option<Duration>) -> String {
+    let of = of.map(|of| format!(" of {of}")).unwrap_or_default();
+    let left = match left.map(|left| left.as_secs()) {
+        None => String::new(),
+        Some(left @ ..90) => format!(", about {left} seconds left"),
+        Some(left) => format!(", about {} minutes left", left.div_ceil(60)),
+    };
+    format!("{users}{of} users were asked about{left}.")
 }
 
 fn progress(totals: &Totals) -> String {

@@ -100,6 +100,9 @@ impl Document {
                 faults.push(format!("{name}={value} without ConsistencyLevel"));
             }
         }
+        if exchange.path.ends_with("/$count") && head("consistencylevel") != Some("eventual") {
+            faults.push("$count without ConsistencyLevel".into());
+        }
         for (name, expected) in [("authorization", "Bearer"), ("accept", "application/json")] {
             if head(name) != Some(expected) {
                 faults.push(format!("{name} is {:?}", head(name)));
@@ -128,7 +131,12 @@ impl Document {
     }
 
     fn body_faults(&self, described: &Value, body: &[u8], speaker: Speaker) -> Vec<String> {
-        let schema = &described["content"]["application/json"]["schema"];
+        let text = &described["content"]["text/plain"]["schema"];
+        let (schema, body) = match text {
+            Value::Null => (&described["content"]["application/json"]["schema"], body),
+            // A number, after a byte order mark.
+            text => (text, body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)),
+        };
         match (schema.is_null(), body.is_empty()) {
             (true, true) => vec![],
             (true, false) => vec!["a body where none is described".into()],

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use keywright::identity::entra::{TapWish, Whom};
+use keywright::identity::entra::{TapWish, Whom, methods_of_with_last_use};
 use keywright::identity::{Directory as _, IdentityProvider as _, KeyModel, Message, RegisterError, User};
 use keywright::simulator::key::Model;
 use keywright::simulator::tenant::{Act, Exchange, Fault, KeyRestrictions, RecordedAnswer, RunningTenant, Script, Spelling};
@@ -119,6 +119,8 @@ fn many(desk: &mut Desk) {
     assert_eq!(desk.entra.groups("Key users").unwrap()[0].id, GROUP);
     assert_eq!(desk.entra.groups(GROUP).unwrap().len(), 1);
     assert_eq!(desk.entra.members(GROUP).unwrap().len(), 5);
+    assert_eq!(desk.entra.count_people().unwrap(), Some(5));
+    desk.entra.admission().unwrap();
     for (whom, people) in [(Whom::Everybody, 5), (Whom::Registered, 1)] {
         let (mut users, mut next) = (Vec::new(), None);
         loop {
@@ -130,7 +132,7 @@ fn many(desk: &mut Desk) {
             }
         }
         assert_eq!(users.len(), people, "{whom:?}");
-        assert!(desk.entra.methods_of_with_last_use(&users).unwrap().iter().all(Result::is_ok));
+        assert!(methods_of_with_last_use(std::slice::from_mut(&mut desk.entra), &users).unwrap().iter().all(Result::is_ok));
     }
     desk.tenant.change(|script| script.application.withheld = vec!["User.Read.All".into()]);
     assert_eq!(desk.entra.members(GROUP).unwrap().len(), 5);

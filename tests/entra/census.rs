@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use keywright::identity::IdentityError;
-use keywright::identity::entra::Whom;
-use keywright::simulator::tenant::{Act, Fault, Script, TrainingUser};
+use std::slice::from_mut;
+use std::time::Duration;
+
+use keywright::clock::Clock as _;
+use keywright::identity::entra::{Census, Entra, READERS, Tools, Whom, methods_of_with_last_use};
+use keywright::identity::{IdentityError, Method, User};
+use keywright::simulator::tenant::{Act, Fault, Limits, Script, TrainingUser};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 
 use crate::support::tenant::Desk;
 
@@ -15,20 +21,29 @@ fn crowd(count: u32, page_size: usize) -> Desk {
     Desk::new(Script { users: (1..=count).map(user).collect(), page_size, ..Script::default() })
 }
 
+/// Clients of the desk's tenant.
+fn clients(desk: &Desk, count: usize) -> Vec<Entra> {
+    let tools =
+        |number| Tools { gate: desk.gate.clone(), ..Tools::new(desk.clock.clone(), Box::new(StdRng::seed_from_u64(number))) };
+    (0_u64..).take(count).map(|number| desk.entra.another(tools(number))).collect()
+}
+
 /// The users who are listed and the ids of their passkeys.
 fn census(desk: &mut Desk, whom: Whom) -> (usize, BTreeSet<String>) {
-    let (mut users, mut passkeys, mut next) = (BTreeSet::new(), BTreeSet::new(), None);
-    loop {
-        let page = desk.entra.people(whom, next.as_deref()).unwrap();
-        users.extend(page.users.iter().map(|user| user.id.clone()));
-        for list in desk.entra.methods_of_with_last_use(&page.users).unwrap() {
+    desk.entra.sign_in().unwrap();
+    let mut census = Census::new(clients(desk, READERS), clients(desk, 1).remove(0), whom, None);
+    let (mut users, mut passkeys) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(page) = census.next_page().unwrap() {
+        for (user, list) in page.users {
+            users.insert(user.id);
             passkeys.extend(list.unwrap().into_iter().map(|method| method.id));
         }
-        next = page.next;
-        if next.is_none() {
-            return (users.len(), passkeys);
-        }
     }
+    (users.len(), passkeys)
+}
+
+fn methods(desk: &mut Desk, users: &[User]) -> Vec<Result<Vec<Method>, IdentityError>> {
+    methods_of_with_last_use(from_mut(&mut desk.entra), users).unwrap()
 }
 
 /// Requests over HTTP; the log has the parts of each batch too.
@@ -46,25 +61,60 @@ fn both_ways_lead_to_the_same_passkeys() {
     assert_eq!(passkeys, same);
 }
 
+/// The documented limits, what counts as what, and how long they make a report of 20,000 users take at least.
 #[test]
-#[expect(clippy::print_stdout, reason = "how many requests there were")]
-fn twenty_thousand_users_take_few_requests_and_lose_no_passkey() {
-    let mut desk = crowd(20_000, 999);
-    for (whom, most) in [(Whom::Everybody, 20_000 / 15), (Whom::Registered, 2_000 / 15)] {
-        let before = requests(&desk);
+#[expect(clippy::print_stdout, reason = "how much of what the throttle allows was used")]
+fn twenty_thousand_users_lose_no_passkey_to_the_throttle_and_use_what_it_allows() {
+    let directory = Limits::default();
+    let as_reports = Limits { passkeys_as_reports: true, ..directory };
+    for (limits, whom, least) in [
+        // 20,000 reads and 21 pages: 8,000 at once, then 800 a second.
+        (directory, Whom::Everybody, (20_021.0 - 8_000.0) / 800.0),
+        // 2,000 reads and 3 pages, 5 of them in ten seconds, the first 5 at once.
+        (as_reports, Whom::Registered, f64::from((2_003_u32.div_ceil(5) - 1) * 10)),
+    ] {
+        let mut desk = crowd(20_000, 999);
+        desk.tenant.change(|script| script.throttle = Some(limits));
         let (_, passkeys) = census(&mut desk, whom);
-        let requests = requests(&desk).saturating_sub(before);
-        println!("{whom:?}: {requests} requests, {} passkeys", passkeys.len());
+        let (requests, took) = (requests(&desk), desk.clock.monotonic().as_secs_f64());
+        let share = least / took;
+        println!("{whom:?}: {requests} requests in {took:.1} s, {:.1} % of what the throttle allows", share * 100.0);
         assert_eq!(passkeys.len(), 2_000);
-        assert!(requests <= most, "{whom:?}: {requests}");
+        assert!(requests <= 20_000 / 15, "{whom:?}: {requests}");
+        assert!(share >= 0.9, "{whom:?}: {took} s in place of {least}");
     }
+}
+
+#[test]
+fn where_the_throttle_is_narrow_everybody_is_read_all_the_same() {
+    let mut desk = crowd(205, 50);
+    desk.tenant.change(|script| script.throttle = Some(Limits { passkeys_as_reports: true, ..Limits::default() }));
+    let (all, passkeys) = census(&mut desk, Whom::Everybody);
+    assert_eq!((all, passkeys.len()), (205, 20));
+    assert!(desk.clock.monotonic() < Duration::from_secs(41 * 10 + 60), "{:?}", desk.clock.monotonic());
+}
+
+#[test]
+fn a_token_that_ends_in_the_middle_costs_no_user() {
+    let mut desk = crowd(205, 205);
+    desk.tenant.add_fault(Fault { call: 60, times: 30, ..Fault::once("GET", "*/fido2Methods", Act::status(401)) });
+    let (all, passkeys) = census(&mut desk, Whom::Everybody);
+    assert_eq!((all, passkeys.len()), (205, 20));
+}
+
+#[test]
+fn how_many_there_are_is_told_where_it_may_be_known() {
+    let mut desk = crowd(205, 50);
+    assert_eq!(desk.entra.count_people().unwrap(), Some(205));
+    desk.tenant.change(|script| script.application.withheld = vec!["User.Read.All".into()]);
+    assert_eq!(desk.entra.count_people().unwrap(), None);
 }
 
 #[test]
 fn without_its_permission_the_report_is_refused_and_the_list_has_less() {
     let mut desk = crowd(5, 3);
     desk.tenant.change(|script| script.application.withheld = vec!["AuditLog.Read.All".into(), "User.Read.All".into()]);
-    assert!(matches!(desk.entra.people(Whom::Registered, None), Err(IdentityError::Forbidden(_))));
+    assert!(matches!(desk.entra.people(Whom::Registered, None), Err(IdentityError::UsersHidden(_))));
     assert!(desk.entra.people(Whom::Everybody, None).is_err(), "nothing may be read");
     desk.tenant.change(|script| script.application.permissions.push("User.ReadBasic.All".into()));
     let page = desk.entra.people(Whom::Everybody, None).unwrap();
@@ -79,7 +129,7 @@ fn who_is_throttled_to_the_end_is_unread_and_not_without_passkeys() {
     let people = desk.entra.people(Whom::Everybody, None).unwrap().users;
     let path = format!("*/users/{}/*", people[9].id);
     desk.tenant.add_fault(Fault { times: 0, ..Fault::once("GET", &path, Act::throttled(Some(1))) });
-    let lists = desk.entra.methods_of_with_last_use(&people).unwrap();
+    let lists = methods(&mut desk, &people);
     assert!(lists[..9].iter().all(|list| list.as_ref().is_ok_and(Vec::is_empty)));
     assert!(matches!(lists[9], Err(IdentityError::Throttled { .. })), "{:?}", lists[9]);
 }

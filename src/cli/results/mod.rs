@@ -30,8 +30,8 @@ pub(super) use lanes::{
 pub(super) use metadata::{KeptMetadata, MetadataShown, MetadataUpdated, ModelFacts};
 pub(super) use profiles::{ProfileWritten, ProfilesImported, SettingLeft, SettingTaken};
 pub(super) use tenant::{
-    KnownModel, LoggedOut, PassIssued, PassRemoved, PasskeyRegistered, PasskeysRemoved, PasskeysReported, PolicyShown,
-    PolicyVerdict, RemovalFailed, RemovalPlan, SignedIn, UserPasses, UserPasskeys,
+    KnownModel, LoggedOut, PassIssued, PassRemoved, PasskeyRegistered, PasskeysPage, PasskeysRemoved, PasskeysReported,
+    PolicyShown, PolicyVerdict, RemovalFailed, RemovalPlan, SignedIn, UserPasses, UserPasskeys,
 };
 
 /// Declares results: written in camel case, and with a shape for the schema.

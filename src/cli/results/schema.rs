@@ -73,6 +73,7 @@ fn results(schema: &mut SchemaGenerator) -> Vec<Value> {
         "keys credentials delete": CredentialDeleted;
         "keys credentials rename": CredentialRenamed;
         "report passkeys": PasskeysReported<'_>;
+        "report passkeys, a page": PasskeysPage<'_>;
         "passkeys list": UserPasskeys<'_>;
         "passkeys register": PasskeyRegistered<'_>;
         "passkeys remove": PasskeysRemoved<'_>;

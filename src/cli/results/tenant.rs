@@ -6,7 +6,7 @@ use super::results;
 use crate::aaguid::Aaguid;
 use crate::identity::entra::{Need, PasskeyEvent, PolicyOverview, Tap, TapPolicy, Who};
 use crate::identity::{Finding, Method, User};
-use crate::report::ModelCount;
+use crate::report::{ModelCount, WrittenRow};
 use crate::ui::Surprise;
 use crate::webauthn::CredentialId;
 
@@ -14,17 +14,25 @@ results! {
     /// `report passkeys`.
     PasskeysReported<'a> {
         /// Users who were asked about.
-        users: usize,
-        /// Passkeys in the file.
+        users: u64,
+        /// Passkeys in the report.
         passkeys: u64,
+        /// Rows of the report: passkeys, or users without one.
+        rows: u64,
         /// How many passkeys of each model, the most frequent first.
         models: Vec<&'a ModelCount>,
-        /// Users whose passkeys could not be read: of theirs, nothing is in the file.
+        /// Users whose passkeys could not be read: of theirs, nothing is in the report.
         unread: u64,
         /// The first of them.
         unread_users: &'a [String],
-        /// The file.
-        file: &'a std::path::Path,
+        /// The file; null for standard output.
+        file: Option<&'a std::path::Path>,
+    }
+
+    /// `report passkeys` without a file: one such line for each page of users.
+    PasskeysPage<'a> {
+        /// The rows.
+        passkeys: &'a [WrittenRow<'a>],
     }
 
     /// `passkeys list`.

@@ -1,7 +1,7 @@
 //! `$batch`: up to twenty reads in one call, each throttled by itself.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::sync::Arc;
+use std::{panic, thread};
 
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,9 @@ use crate::identity::IdentityError;
 use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::http::{Answer, Body, Lost};
 use crate::identity::entra::profile::wrong;
-use crate::identity::entra::retry::{LONGEST_WAIT, Repeat, TRIES, back_off, retry_after};
+use crate::identity::entra::reads::{Reads, Turn};
+use crate::identity::entra::retry::{Repeat, back_off, retry_after};
 use crate::identity::entra::{challenge, reply};
-
-/// Most requests in one batch.
-const MOST: usize = 20;
 
 #[derive(Serialize)]
 struct Batch<'a> {
@@ -44,72 +42,50 @@ struct Response {
     body: Value,
 }
 
-/// A read that is still to be made.
-#[derive(Clone, Copy)]
-struct Open {
-    /// Its place among the answers.
-    place: usize,
-    tries: u32,
-    /// Monotonic time before which it must not be sent.
-    not_before: Duration,
+/// Reads each address with several clients of one tenant at once; the answers are in the order of the addresses.
+pub(super) fn batch_together(graphs: &mut [&mut Graph], version: Version, urls: &[Url]) -> Result<Vec<Answer>, IdentityError> {
+    let clients = graphs.len();
+    let Some((first, others)) = graphs.split_first_mut() else { return Err(wrong("nobody to read with")) };
+    let relative: Vec<String> = urls.iter().map(|url| first.relative(version, url)).collect::<Result<_, _>>()?;
+    let reads = Reads::new(urls.len(), clients, Arc::clone(&first.http.tools.clock));
+    thread::scope(|scope| {
+        let (relative, reads) = (&relative, &reads);
+        let named = || thread::Builder::new().name("reader".into());
+        let begun = others.iter_mut().map(|graph| named().spawn_scoped(scope, || graph.make(version, relative, reads)));
+        // A machine without a thread to spare reads with fewer.
+        let others: Vec<_> = begun.filter_map(Result::ok).collect();
+        let ended = first.make(version, relative, reads);
+        let ends = others.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        ends.fold(ended, Result::and)
+    })?;
+    Ok(reads.answers())
 }
 
 impl Graph {
     /// Reads each address of one interface, in batches; the answers are in the order of the addresses. What is throttled or fails for the
-    /// moment is asked for again by itself, after the time that it names.
+    /// moment is asked for again, after the time that the tenant names.
     pub(super) fn batch(&mut self, version: Version, urls: &[Url]) -> Result<Vec<Answer>, IdentityError> {
-        let relative: Vec<String> = urls.iter().map(|url| self.relative(version, url)).collect::<Result<_, _>>()?;
-        let mut answers = vec![Answer::default(); urls.len()];
-        let mut open: VecDeque<Open> =
-            (0..urls.len()).map(|place| Open { place, tries: 0, not_before: Duration::ZERO }).collect();
-        let mut renewed = false;
-        while !open.is_empty() {
-            let now = self.until_due(&open)?;
-            let (mut due, later): (Vec<Open>, Vec<Open>) = open.into_iter().partition(|item| item.not_before <= now);
-            open = due.split_off(due.len().min(MOST)).into_iter().chain(later).collect();
-            let mut refused = None;
-            let urls: Vec<&str> = due.iter().filter_map(|item| relative.get(item.place)).map(String::as_str).collect();
-            for (item, answer) in due.iter_mut().zip(self.round(version, &urls)?) {
-                item.tries = item.tries.saturating_add(1);
-                let wait = self.wait_for(item, &answer);
-                if answer.status == 401 && !renewed {
-                    refused = Some(answer.claims.clone());
-                    open.push_back(*item);
-                } else if let Some(wait) = wait {
-                    let not_before = self.http.tools.clock.monotonic().saturating_add(wait);
-                    open.push_back(Open { not_before, ..*item });
-                }
-                if let Some(place) = answers.get_mut(item.place) {
-                    *place = answer;
-                }
-            }
-            if let Some(claims) = refused {
-                self.session.drop_token(claims);
-                renewed = true;
-            }
-        }
-        Ok(answers)
+        batch_together(&mut [self], version, urls)
     }
 
-    /// Waits until one of the reads is due and gives the time.
-    fn until_due(&mut self, open: &VecDeque<Open>) -> Result<Duration, IdentityError> {
-        let now = self.http.tools.clock.monotonic();
-        let first = open.iter().map(|item| item.not_before).min().unwrap_or_default();
-        let wait = first.saturating_sub(now);
-        if wait.is_zero() {
-            return Ok(now);
+    /// Makes rounds until nothing is left to be begun.
+    fn make(&mut self, version: Version, urls: &[String], reads: &Reads) -> Result<(), IdentityError> {
+        loop {
+            match reads.turn() {
+                Turn::Over => return Ok(()),
+                Turn::Wait(wait) => {
+                    let ended = self.http.pause(wait);
+                    reads.waited(ended.is_err());
+                    ended?;
+                }
+                Turn::Make(round) => {
+                    let asked: Vec<&str> = round.places().filter_map(|place| urls.get(place)).map(String::as_str).collect();
+                    let answers = self.round(version, &asked)?;
+                    let (rng, session) = (&mut *self.http.tools.rng, &self.session);
+                    reads.settle(round, answers, |tries| back_off(tries, rng), |claims| session.drop_token(claims))?;
+                }
+            }
         }
-        self.http.pause(wait)?;
-        Ok(self.http.tools.clock.monotonic())
-    }
-
-    /// How long to wait before this read is made again; `None` if it is not.
-    fn wait_for(&mut self, item: &Open, answer: &Answer) -> Option<Duration> {
-        if !Repeat::Safe.again(answer.status) || item.tries >= TRIES {
-            return None;
-        }
-        let wait = answer.retry_after.unwrap_or_else(|| back_off(item.tries, &mut *self.http.tools.rng));
-        (wait <= LONGEST_WAIT).then_some(wait)
     }
 
     /// One batch; an answer for each address, in their order.

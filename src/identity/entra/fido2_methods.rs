@@ -9,11 +9,12 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::entra::Entra;
+use crate::identity::entra::batch::batch_together;
 use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::http::Answer;
 use crate::identity::entra::options::{self, OptionsBody};
 use crate::identity::entra::post::post;
-use crate::identity::entra::profile::CHALLENGE_MINUTES;
+use crate::identity::entra::profile::{CHALLENGE_MINUTES, wrong};
 use crate::identity::entra::reply;
 use crate::identity::{IdentityError, Method, Offer, RegisterError, Registration, SendError, User, passkey_name};
 
@@ -140,10 +141,21 @@ pub(super) fn list_many(
     version: Version,
     users: &[User],
 ) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
-    let urls: Vec<Url> = users.iter().map(|user| graph.user_url(version, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
-    let answers = graph.batch(version, &urls)?;
+    list_together(&mut [graph], version, users)
+}
+
+/// The same with several clients of one tenant at once.
+pub(super) fn list_together(
+    graphs: &mut [&mut Graph],
+    version: Version,
+    users: &[User],
+) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
+    let Some(first) = graphs.first() else { return Err(wrong("nobody to read with")) };
+    let urls: Vec<Url> = users.iter().map(|user| first.user_url(version, &user.id, &COLLECTION)).collect::<Result<_, _>>()?;
+    let answers = batch_together(graphs, version, &urls)?;
+    let Some(first) = graphs.first_mut() else { return Ok(Vec::new()) };
     let lists = answers.iter().map(|answer| match answer.status {
-        200 => methods(reply::json(answer).and_then(|page| graph.rest_of(page))?),
+        200 => methods(reply::json(answer).and_then(|page| first.rest_of(page))?),
         _ => Err(reply::error(answer)),
     });
     Ok(lists.collect())

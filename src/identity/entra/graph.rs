@@ -11,8 +11,10 @@ use crate::identity::entra::reply;
 use crate::identity::entra::retry::Repeat;
 use crate::identity::entra::sign_in::Session;
 
-/// Most pages of one list.
+/// Most pages of one list that is held in memory.
 const MAX_PAGES: usize = 100;
+/// Most pages of one list: a server that never ends is not followed.
+const MOST_PAGES: usize = 10_000;
 /// Most times that one call may have its token renewed: for its age, and for two claims challenges.
 const MAX_RENEWALS: usize = 3;
 
@@ -79,16 +81,29 @@ impl Graph {
 
     /// The list that a first page begins.
     pub(super) fn rest_of<T: DeserializeOwned>(&mut self, first: Page<T>) -> Result<Vec<T>, IdentityError> {
-        let (mut items, mut next) = (first.value, first.next);
-        for _ in 1..MAX_PAGES {
-            let Some(link) = next else {
-                return Ok(items);
-            };
-            let page: Page<T> = self.get(&self.next_page(&link)?)?;
-            items.extend(page.value);
-            next = page.next;
+        let mut items = Vec::new();
+        self.each_of(first, MAX_PAGES, |item| items.push(item))?;
+        Ok(items)
+    }
+
+    /// Reads a list of any length, of which nothing is kept.
+    pub(super) fn each<T: DeserializeOwned>(&mut self, url: &Url, take: impl FnMut(T)) -> Result<(), IdentityError> {
+        let first = self.get(url)?;
+        self.each_of(first, MOST_PAGES, take)
+    }
+
+    fn each_of<T: DeserializeOwned>(
+        &mut self,
+        mut page: Page<T>,
+        most: usize,
+        mut take: impl FnMut(T),
+    ) -> Result<(), IdentityError> {
+        for _ in 0..most {
+            page.value.into_iter().for_each(&mut take);
+            let Some(link) = page.next else { return Ok(()) };
+            page = self.get(&self.next_page(&link)?)?;
         }
-        Err(IdentityError::Malformed(format!("a list of more than {MAX_PAGES} pages")))
+        Err(IdentityError::Malformed(format!("a list of more than {most} pages")))
     }
 
     /// The address of a next page, which has to be on the same host.

@@ -19,6 +19,11 @@ pub(super) fn is_guid(text: &str) -> bool {
         && text.bytes().enumerate().all(|(place, byte)| dashed(place, byte) && (byte == b'-' || byte.is_ascii_hexdigit()))
 }
 
+/// A GUID as a number, whatever the case of its letters.
+pub(super) fn number(text: &str) -> Option<u128> {
+    is_guid(text).then(|| u128::from_str_radix(&text.replace('-', ""), 16).ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
@@ -34,6 +39,8 @@ mod tests {
             assert_eq!(id.len(), 36);
             assert_eq!(&id[14..15], "4");
             assert!(is_guid(&id) && !is_guid(&id.replace('4', "-")), "{id}");
+            assert_eq!(number(&id.to_uppercase()), u128::from_str_radix(&id.replace('-', ""), 16).ok());
+            assert_eq!(number(&id[1..]), None);
             assert!("89ab".contains(&id[19..20]), "{id}");
         }
     }

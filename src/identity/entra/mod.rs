@@ -20,6 +20,7 @@ mod policy;
 mod post;
 mod preflight;
 mod profile;
+mod reads;
 mod reply;
 mod retry;
 mod sign_in;
@@ -43,10 +44,10 @@ use crate::secret::SecretText;
 use crate::webauthn::CredentialId;
 
 pub use audit::PasskeyEvent;
-pub use census::{CensusPage, Whom};
+pub use census::{Census, CensusPage, Counted, READERS, Whom, methods_of_with_last_use};
 pub use cloud::{Cloud, GLOBAL_AUTHORITY, GLOBAL_GRAPH, PasskeyApi};
 pub use credential_ids::{readings, stands_for};
-pub use policy::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
+pub use policy::{Admission, ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
 pub use profile::{CertificateAlg, Profile, Way};
 pub use tap::{IssuedTap, Tap, TapPolicy, TapWish};
 pub use throttle::Gate;
@@ -145,6 +146,14 @@ impl Entra {
     /// [`IdentityError`], when nothing could be read.
     pub fn methods_of(&mut self, users: &[User]) -> Result<Vec<Result<Vec<Method>, IdentityError>>, IdentityError> {
         fido2_methods::list_many(&mut self.graph, Version::V1, users)
+    }
+
+    /// Which passkeys the policy of today lets in, for many users.
+    ///
+    /// # Errors
+    /// [`IdentityError::PolicyHidden`] without the permission to read it.
+    pub fn admission(&mut self) -> Result<Admission, IdentityError> {
+        Admission::read(&mut self.graph)
     }
 
     /// The tenant's passkey policy as a person reads it.

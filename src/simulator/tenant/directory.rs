@@ -23,6 +23,18 @@ impl Tenant {
         self.page_of(request, self.script.users.iter().filter(fits), |user| selected(request, user))
     }
 
+    /// How many users there are: from the index only, which has to be asked for.
+    pub(super) fn count_people(&self, request: &Request) -> Result<Response, Refusal> {
+        only_reads(request)?;
+        self.require(USER_BASIC)?;
+        if !request.headers.iter().any(|(name, value)| name == "consistencylevel" && value == "eventual") {
+            return Err(Refusal::bad("$count is not currently supported."));
+        }
+        // As Graph writes it: with a byte order mark.
+        let body = format!("\u{feff}{}", self.script.users.len()).into_bytes();
+        Ok(Response { body, ..Response::empty(200).with("content-type", "text/plain".to_owned()) })
+    }
+
     /// Everything below `groups`.
     pub(super) fn groups(&self, request: &Request, path: &[&str]) -> Result<Response, Refusal> {
         only_reads(request)?;

@@ -18,6 +18,7 @@ mod names;
 mod options;
 mod page;
 mod passkey;
+mod passkey_policy;
 mod policies;
 mod recorder;
 mod registration;
@@ -28,6 +29,7 @@ mod server;
 mod sign_in;
 mod state;
 mod tap;
+mod throttle;
 mod token;
 mod wire;
 
@@ -36,12 +38,11 @@ pub use fault::{Act, Fault};
 pub use judge::{AttestationJudge, AttestationLevel, Submission};
 pub use mail::TrainingMail;
 pub use passkey::{Accepted, TrainingPasskey};
+pub use passkey_policy::{KeyRestrictions, PasskeyProfile, Target, TrainingPolicy};
 pub use recorder::{Exchange, RecordedAnswer};
-pub use script::{
-    Application, KeyRestrictions, PasskeyProfile, Script, Spelling, Target, TrainingGroup, TrainingPolicy, TrainingStrength,
-    TrainingUser,
-};
+pub use script::{Application, Script, Spelling, TrainingGroup, TrainingStrength, TrainingUser};
 pub use server::{RunningTenant, TrainingTenant};
 pub use sign_in::{PersonDoes, RefreshDoes, TrainingSignIn};
 pub use state::LoggedCall;
 pub use tap::{TapPolicy, TrainingPass};
+pub use throttle::Limits;

@@ -12,7 +12,8 @@ use crate::simulator::tenant::challenge::Challenge;
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::judge::{AttestationJudge, AttestationLevel, Submission};
 use crate::simulator::tenant::passkey::{Accepted, TrainingPasskey};
-use crate::simulator::tenant::script::{KeyRestrictions, PasskeyProfile, Script, TrainingUser};
+use crate::simulator::tenant::passkey_policy::{KeyRestrictions, PasskeyProfile};
+use crate::simulator::tenant::script::{Script, TrainingUser};
 use crate::webauthn::{AttestationObject, AuthData, ClientData, ClientDataFields, CoseKey, CredentialId};
 
 /// What creation options offer: ES256 and RS256.

@@ -57,6 +57,11 @@ impl Tenant {
 
     fn graph(&mut self, request: &Request, beta: bool, path: &[&str]) -> Outcome {
         self.admit(request)?;
+        if let Some(limits) = self.script.throttle
+            && let Some(wait) = self.throttle.over(limits, request, self.clock.monotonic())
+        {
+            return Ok(self.refusal(request, &Refusal::usual(429, None)).with("retry-after", wait.to_string()));
+        }
         match path {
             ["users", name, below @ ..] if !name.starts_with('$') => self.of_user(request, beta, name, below),
             ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", name]
@@ -66,6 +71,7 @@ impl Tenant {
             }
             ["policies", below @ ..] => self.policies(request, below),
             ["users"] => self.people(request),
+            ["users", "$count"] => self.count_people(request),
             ["groups", below @ ..] => {
                 self.require(GROUPS)?;
                 self.groups(request, below)

@@ -3,12 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::aaguid::Aaguid;
 use crate::simulator::tenant::fault::Fault;
+use crate::simulator::tenant::passkey_policy::TrainingPolicy;
 use crate::simulator::tenant::sign_in::TrainingSignIn;
 use crate::simulator::tenant::tap::TapPolicy;
+use crate::simulator::tenant::throttle::Limits;
 
 /// The training tenant as it starts. Every part has a default, so that an empty file is a whole tenant.
 /// `docs/training-tenant.md` shows one.
@@ -43,6 +45,8 @@ pub struct Script {
     pub listing_delay: u32,
     /// Milliseconds that every answer takes.
     pub latency: u32,
+    /// The limits in force; without them nothing is throttled.
+    pub throttle: Option<Limits>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
     /// File in which the passkeys outlive the process; without one they end with it.
@@ -135,69 +139,6 @@ pub struct TrainingStrength {
     pub models: Vec<Aaguid>,
 }
 
-/// `fido2AuthenticationMethodConfiguration`, member by member as Graph names them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub struct TrainingPolicy {
-    /// `enabled` or `disabled`.
-    pub state: String,
-    /// The provisioning API needs it on.
-    pub is_self_service_registration_allowed: bool,
-    /// Used only without profiles.
-    pub is_attestation_enforced: bool,
-    /// Used only without profiles.
-    pub key_restrictions: KeyRestrictions,
-    /// Profile of targets that name none.
-    pub default_passkey_profile: String,
-    /// The profiles.
-    pub passkey_profiles: Vec<PasskeyProfile>,
-    /// Who may have passkeys.
-    pub include_targets: Vec<Target>,
-    /// Who may not; goes before the above.
-    pub exclude_targets: Vec<Target>,
-}
-
-/// `fido2KeyRestrictions`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub struct KeyRestrictions {
-    /// Whether the list counts.
-    pub is_enforced: bool,
-    /// `allow` or `block`.
-    pub enforcement_type: String,
-    /// The list.
-    pub aa_guids: Vec<Aaguid>,
-}
-
-/// `passkeyProfile`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub struct PasskeyProfile {
-    /// GUID.
-    pub id: String,
-    /// Name for people.
-    pub name: String,
-    /// `deviceBound`, `synced` or both with a comma.
-    pub passkey_types: String,
-    /// `disabled` or `registrationOnly`.
-    pub attestation_enforcement: String,
-    /// By model.
-    pub key_restrictions: KeyRestrictions,
-}
-
-/// `passkeyAuthenticationMethodTarget` or `excludeTarget`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub struct Target {
-    /// `all_users`, or a group's or user's object id.
-    pub id: String,
-    /// `group` or `user`.
-    pub target_type: String,
-    /// Ids of profiles; none means the default profile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allowed_passkey_profiles: Vec<String>,
-}
-
 /// Spellings of credential ids that Graph was seen to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,8 +153,6 @@ pub enum Spelling {
     /// Each of them in turn.
     Mixed,
 }
-
-const DEFAULT_PROFILE: &str = "00000000-0000-0000-0000-000000000001";
 
 impl Script {
     /// Reads a script from TOML.
@@ -312,6 +251,7 @@ impl Default for Script {
             page_size: 100,
             listing_delay: 0,
             latency: 0,
+            throttle: None,
             faults: Vec::new(),
             memory: None,
         }
@@ -338,45 +278,6 @@ impl Default for Application {
             withheld: Vec::new(),
             acts_on_administrators: true,
         }
-    }
-}
-
-impl Default for TrainingPolicy {
-    fn default() -> Self {
-        Self {
-            state: "enabled".to_owned(),
-            is_self_service_registration_allowed: true,
-            is_attestation_enforced: false,
-            key_restrictions: KeyRestrictions::default(),
-            default_passkey_profile: DEFAULT_PROFILE.to_owned(),
-            passkey_profiles: vec![PasskeyProfile::default()],
-            include_targets: vec![Target { id: "all_users".to_owned(), ..Target::default() }],
-            exclude_targets: Vec::new(),
-        }
-    }
-}
-
-impl Default for KeyRestrictions {
-    fn default() -> Self {
-        Self { is_enforced: false, enforcement_type: "block".to_owned(), aa_guids: Vec::new() }
-    }
-}
-
-impl Default for PasskeyProfile {
-    fn default() -> Self {
-        Self {
-            id: DEFAULT_PROFILE.to_owned(),
-            name: "Default passkey profile".to_owned(),
-            passkey_types: "deviceBound".to_owned(),
-            attestation_enforcement: "disabled".to_owned(),
-            key_restrictions: KeyRestrictions::default(),
-        }
-    }
-}
-
-impl Default for Target {
-    fn default() -> Self {
-        Self { id: String::new(), target_type: "group".to_owned(), allowed_passkey_profiles: Vec::new() }
     }
 }
 
@@ -414,6 +315,8 @@ mod tests {
             id = "s"
             display_name = "S"
             models = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"]
+            [throttle]
+            reports = 3
             [policy]
             state = "disabled"
             [[policy.passkeyProfiles]]
@@ -438,6 +341,7 @@ mod tests {
         assert_eq!(script.faults[0].act, Act::throttled(Some(3)));
         assert_eq!((script.faults[1].call, script.faults[1].times), (2, 0));
         assert_eq!(script.policy.passkey_profiles[0].key_restrictions.aa_guids.len(), 1);
+        assert_eq!(script.throttle.map(|limits| (limits.reports, limits.directory)), Some((3, 8_000)));
         assert_eq!(script.strengths[0].combinations, ["fido2"]);
         assert!(Script::from_toml("colour = 1").unwrap_err().contains("colour"));
     }

@@ -19,6 +19,7 @@ use crate::simulator::tenant::passkey::{TrainingPasskey, seconds};
 use crate::simulator::tenant::recorder::Recorder;
 use crate::simulator::tenant::script::{Script, TrainingUser};
 use crate::simulator::tenant::tap::TrainingPass;
+use crate::simulator::tenant::throttle::Throttle;
 use crate::simulator::tenant::token::{AppCertificate, Tokens, Visits};
 use crate::simulator::tenant::wire::Request;
 use crate::webauthn::CredentialId;
@@ -60,6 +61,7 @@ pub(super) struct Tenant {
     pub(super) faults: Faults,
     pub(super) log: Vec<LoggedCall>,
     pub(super) recorder: Recorder,
+    pub(super) throttle: Throttle,
     /// Tokens that were given out.
     pub(super) tokens: Tokens,
     /// Sign-ins of people that are under way or remembered.
@@ -104,6 +106,7 @@ impl Tenant {
             faults,
             log: Vec::new(),
             recorder: Recorder::default(),
+            throttle: Throttle::default(),
             tokens: Tokens::default(),
             visits: Visits::default(),
             answers: 0,

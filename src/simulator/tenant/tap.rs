@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::simulator::tenant::envelope::Refusal;
 use crate::simulator::tenant::passkey::seconds;
+use crate::simulator::tenant::passkey_policy::Target;
 use crate::simulator::tenant::registration::meets;
-use crate::simulator::tenant::script::{Target, TrainingUser};
+use crate::simulator::tenant::script::TrainingUser;
 use crate::simulator::tenant::state::Tenant;
 use crate::simulator::tenant::wire::{Request, Response};
 

@@ -1,5 +1,6 @@
 //! The passkey policy of a tenant (`fido2AuthenticationMethodConfiguration`), as far as it decides on a user and a model.
 
+mod admission;
 mod groups;
 mod overview;
 mod strengths;
@@ -11,6 +12,7 @@ use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::reply::tame;
 use crate::identity::{IdentityError, User};
 
+pub use admission::Admission;
 pub(super) use groups::{GroupNames, of_user};
 pub(super) use overview::overview;
 pub use overview::{ModelView, PolicyOverview, ProfileView, RestrictionView, StrengthView, TargetView};
@@ -78,6 +80,8 @@ pub(super) struct Rules {
     pub(super) name: String,
     /// Passkeys that stay on a device are accepted.
     pub(super) device_bound: bool,
+    /// Passkeys that are synced are accepted.
+    synced: bool,
     /// A proven attestation is demanded.
     pub(super) attested: bool,
     restrictions: Restrictions,
@@ -135,7 +139,12 @@ impl Policy {
 
     /// Whether the targets cannot be judged without the user's groups.
     pub(super) fn needs_groups(&self) -> bool {
-        self.exclude_targets.iter().chain(&self.include_targets).any(|target| !target.is_everybody() && !target.is_user())
+        self.groups().next().is_some()
+    }
+
+    /// The targets that are groups.
+    fn groups(&self) -> impl Iterator<Item = &Target> {
+        self.exclude_targets.iter().chain(&self.include_targets).filter(|target| !target.is_everybody() && !target.is_user())
     }
 
     /// Judges the targets.
@@ -163,6 +172,7 @@ impl Policy {
             return vec![Rules {
                 name: "the policy's key restrictions".into(),
                 device_bound: true,
+                synced: false,
                 attested: self.is_attestation_enforced == Some(true),
                 restrictions: self.key_restrictions.clone(),
             }];
@@ -216,10 +226,12 @@ impl ProfileBody {
 
     fn rules(&self) -> Rules {
         let types = self.passkey_types.as_deref();
+        // A profile that does not say restricts nothing.
+        let takes = |kind: &str| types.is_none_or(|types| types.split(',').any(|one| one.trim().eq_ignore_ascii_case(kind)));
         Rules {
             name: format!("the passkey profile {:?}", self.title()),
-            // A profile that does not say restricts nothing.
-            device_bound: types.is_none_or(|types| types.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("deviceBound"))),
+            device_bound: takes("deviceBound"),
+            synced: takes("synced"),
             attested: self.attestation_enforcement.as_deref().is_some_and(|enforcement| enforcement != "disabled"),
             restrictions: self.key_restrictions.clone(),
         }
