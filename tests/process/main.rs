@@ -19,6 +19,8 @@ mod support;
 
 mod batches;
 #[cfg(unix)]
+mod doctor;
+#[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
 mod hooks;

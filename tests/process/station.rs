@@ -33,7 +33,11 @@ impl Station {
 
     /// With another tenant.
     pub(crate) fn of(script: Script) -> Self {
-        let clock: SharedClock = Arc::new(SystemClock::new());
+        Self::at(script, Arc::new(SystemClock::new()))
+    }
+
+    /// With another tenant, which has its own time.
+    pub(crate) fn at(script: Script, clock: SharedClock) -> Self {
         let tenant = TrainingTenant::start("127.0.0.1:0", script, clock, generators()(), Box::new(StrictJudge)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let ledger = dir.path().join("ledger.db").to_str().unwrap().to_owned();

@@ -98,6 +98,11 @@ impl Http {
         Self { clients, tools }
     }
 
+    /// The client for calls to this address.
+    pub(super) fn client_of(&self, url: &Url) -> &Client {
+        self.clients.of(url)
+    }
+
     /// The connections, for another thread's client.
     pub(super) fn clients(&self) -> Clients {
         self.clients.clone()

@@ -106,6 +106,8 @@ pub struct Need {
     pub stops: &'static str,
     /// It is a directory role, which only a person can hold.
     pub role: bool,
+    /// Without it nobody can be enrolled.
+    pub essential: bool,
 }
 
 impl Need {
@@ -118,7 +120,13 @@ impl Need {
 }
 
 const fn permission(any_of: &'static [&'static str], stops: &'static str) -> Need {
-    Need { any_of, stops, role: false }
+    Need { any_of, stops, role: false, essential: false }
+}
+
+impl Need {
+    const fn essential(self) -> Self {
+        Self { essential: true, ..self }
+    }
 }
 
 /// The rights, the most important first (Microsoft's pages of the calls that this program makes).
@@ -126,7 +134,8 @@ const NEEDS: &[Need] = &[
     permission(
         &["UserAuthMethod-Passkey.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"],
         "registering and removing passkeys: nobody can be enrolled",
-    ),
+    )
+    .essential(),
     permission(
         &["UserAuthMethod-Passkey.Read.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"],
         "listing passkeys: a lost answer cannot be cleared up, passkeys are not counted",
@@ -134,7 +143,8 @@ const NEEDS: &[Need] = &[
     permission(
         &["User.ReadBasic.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "looking users up: nobody can be enrolled",
-    ),
+    )
+    .essential(),
     permission(
         &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "seeing whether an account is disabled or a guest before the key is touched",
@@ -157,8 +167,14 @@ const NEEDS: &[Need] = &[
         any_of: &["Authentication Administrator", PRIVILEGED, "Global Administrator"],
         stops: "acting on other people's passkeys",
         role: true,
+        essential: true,
     },
-    Need { any_of: &[PRIVILEGED, "Global Administrator"], stops: "acting on the passkeys of administrators", role: true },
+    Need {
+        any_of: &[PRIVILEGED, "Global Administrator"],
+        stops: "acting on the passkeys of administrators",
+        role: true,
+        essential: false,
+    },
 ];
 
 #[cfg(test)]

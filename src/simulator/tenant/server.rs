@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimePrinter;
 use rand::CryptoRng;
 
 use crate::clock::SharedClock;
@@ -237,7 +238,9 @@ fn respond(request: &Request, state: &Mutex<Tenant>) -> Option<Response> {
         clock.sleep(delay);
         tenant = lock(state);
     }
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&tenant.clock.now()).ok();
     let response = faulty(&mut tenant, request, act);
+    let response = response.map(|response| date.into_iter().fold(response, |response, date| response.with("date", date)));
     tenant.recorder.keep(request, response.as_ref());
     let response = response?;
     tenant.note_status(place, response.status);
