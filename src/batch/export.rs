@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Standing, TaskOutcome};
+use crate::ctap::{Reading, Wish};
 use crate::ledger::KeyPart;
 use crate::report::csv_line;
 
@@ -33,6 +34,9 @@ pub struct Exported {
     pub credential_id: Option<String>,
     /// The key forces a PIN change, read back from it.
     pub pin_change_forced: Option<bool>,
+    /// Settings of the key that were asked for, each with what was read back from it: `always-uv=true`, `min-pin-length=9`, or
+    /// `…=not told`.
+    pub hardening: Vec<String>,
     /// Who made it.
     pub operator: Option<String>,
     /// When it was begun.
@@ -52,7 +56,7 @@ pub struct Exported {
 impl Exported {
     /// The row of a task.
     pub fn of(outcome: &TaskOutcome) -> Self {
-        let TaskOutcome { task, job, passkey, pin_change_forced, .. } = outcome;
+        let TaskOutcome { task, job, passkey, pin_change_forced, hardening, .. } = outcome;
         let key = job.as_ref().map(|job| &job.order.key);
         let failure = task.failure.as_ref();
         Self {
@@ -71,6 +75,7 @@ impl Exported {
             method_id: passkey.as_ref().map(|(method, _)| method.clone()),
             credential_id: passkey.as_ref().map(|(_, credential)| credential.to_string()),
             pin_change_forced: passkey.is_some().then_some(*pin_change_forced),
+            hardening: hardening.iter().map(setting).collect(),
             operator: job.as_ref().map(|job| job.order.operator.clone()),
             begun: job.as_ref().map(|job| job.opened.to_string()),
             ticket: task.order.ticket.clone(),
@@ -80,6 +85,15 @@ impl Exported {
             next: failure.map(|failure| failure.next.clone()),
         }
     }
+}
+
+fn setting((wish, effective): &(Wish, Option<Reading>)) -> String {
+    let told = match effective {
+        Some(Reading::Switch(on)) => on.to_string(),
+        Some(Reading::Length(length)) => length.to_string(),
+        None => "not told".into(),
+    };
+    format!("{}={told}", wish.word())
 }
 
 /// The rows as CSV (RFC 4180) with a head, lines ended by CR and LF.
@@ -97,6 +111,7 @@ pub fn csv(rows: &[Exported]) -> String {
         "methodId",
         "credentialId",
         "pinChangeForced",
+        "hardening",
         "operator",
         "begun",
         "ticket",
@@ -114,6 +129,9 @@ pub fn csv(rows: &[Exported]) -> String {
             head.iter().map(|name| match value.get(*name) {
                 Some(serde_json::Value::String(text)) => text.clone(),
                 None | Some(serde_json::Value::Null) => String::new(),
+                Some(serde_json::Value::Array(items)) => {
+                    items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
+                }
                 Some(other) => other.to_string(),
             }),
         );

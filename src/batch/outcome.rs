@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::ctap::{Reading, Wish};
 use crate::ledger::{Batches, Entry, Intent, Job, JobState, LedgerError, Outcome, Task, TaskState};
 use crate::webauthn::CredentialId;
 
@@ -18,6 +19,8 @@ pub struct TaskOutcome {
     pub in_doubt: Option<CredentialId>,
     /// The key forces a PIN change, read back from it.
     pub pin_change_forced: bool,
+    /// Settings of the key that were asked for, with what was read back; `None` where the key took one and does not tell.
+    pub hardening: Vec<(Wish, Option<Reading>)>,
     /// The passkey was removed from the tenant again.
     pub undone: bool,
 }
@@ -50,7 +53,15 @@ impl TaskOutcome {
     /// [`LedgerError`].
     pub fn of(ledger: &mut dyn Batches, task: Task) -> Result<Self, LedgerError> {
         let Some(id) = task.job else {
-            return Ok(Self { task, job: None, passkey: None, in_doubt: None, pin_change_forced: false, undone: false });
+            return Ok(Self {
+                task,
+                job: None,
+                passkey: None,
+                in_doubt: None,
+                pin_change_forced: false,
+                hardening: Vec::new(),
+                undone: false,
+            });
         };
         let job = ledger.job(id)?;
         let entries = ledger.entries(id)?;
@@ -61,11 +72,12 @@ impl TaskOutcome {
             _ => None,
         };
         let pin_change_forced = entries.iter().rev().find_map(sealed).unwrap_or(false);
+        let hardening = entries.iter().filter_map(hardened).collect();
         let undone = match &passkey {
             Some((_, credential)) => was_withdrawn(ledger, &job, credential)?,
             None => false,
         };
-        Ok(Self { task, job: Some(job), passkey, in_doubt, pin_change_forced, undone })
+        Ok(Self { task, job: Some(job), passkey, in_doubt, pin_change_forced, hardening, undone })
     }
 
     /// Its state in a word.
@@ -80,6 +92,13 @@ impl TaskOutcome {
             TaskState::Failed => Standing::Failed,
             TaskState::Cancelled => Standing::Cancelled,
         }
+    }
+}
+
+fn hardened(entry: &Entry) -> Option<(Wish, Option<Reading>)> {
+    match (&entry.intent, &entry.outcome) {
+        (Intent::Harden { wish }, Some(Outcome::Hardened { effective })) => Some((wish.clone(), *effective)),
+        _ => None,
     }
 }
 

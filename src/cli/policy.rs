@@ -9,7 +9,10 @@ use super::{CliError, doctor, enrolling};
 use crate::aaguid::Aaguid;
 use crate::advice::Exit;
 use crate::ctap::Info;
-use crate::enroll::{Abilities, Order, check, exposure_findings, exposures_of, key_findings, key_model, link_line, surprises};
+use crate::enroll::{
+    Abilities, Order, check, exposure_findings, exposures_of, key_findings, key_model, link_line, proof_finding, status_findings,
+    surprises,
+};
 use crate::identity::entra::{ModelView, PolicyOverview, ProfileView, RestrictionView};
 use crate::identity::{Finding, IdentityProvider as _, KeyModel, Preflight, User, Verdict};
 use crate::metadata::{self, Exposure, exposures};
@@ -60,6 +63,8 @@ struct Subject {
     model: KeyModel,
     abilities: Abilities,
     exposures: Vec<Exposure>,
+    /// Whether the key makes a credential by touch alone.
+    tries: Option<bool>,
     /// What the key says of itself; a model says nothing.
     info: Option<Info>,
     /// The key as a person finds it.
@@ -71,7 +76,7 @@ impl Subject {
     fn of_model(aaguid: Aaguid) -> Self {
         let abilities = Abilities::of_model(metadata::model(aaguid).as_ref());
         let model = KeyModel { aaguid, packed: true };
-        Self { model, abilities, exposures: exposures(aaguid, None), info: None, key: None }
+        Self { model, abilities, exposures: exposures(aaguid, None), tries: None, info: None, key: None }
     }
 
     fn in_port(station: &Station, order: &Order) -> Result<Self, CliError> {
@@ -80,7 +85,7 @@ impl Subject {
         let exposures = exposures_of(&mut key)?;
         let abilities = Abilities::of_key(&key, order.reset);
         let (info, name) = (Some(key.info().clone()), Some(link_line(key.link())));
-        Ok(Self { model: key_model(key.info()), abilities, exposures, info, key: name })
+        Ok(Self { model: key_model(key.info()), abilities, exposures, tries: Some(key.can_try()), info, key: name })
     }
 
     fn surprises(&self, order: &Order) -> Vec<Surprise> {
@@ -91,7 +96,10 @@ impl Subject {
     fn findings(&self, order: &Order) -> Vec<Finding> {
         let hardening = order.hardening.of(self.model.aaguid);
         let mut findings = key_findings(&self.abilities, self.info.as_ref(), &hardening, order.pin);
+        let aaguid = self.model.aaguid;
         findings.extend(exposure_findings(&self.exposures, order.deny_advisory));
+        findings.extend(status_findings(order.metadata.as_deref(), aaguid, order.deny_advisory));
+        findings.extend(proof_finding(order, aaguid, self.tries));
         findings
     }
 }

@@ -1,12 +1,18 @@
 //! What is publicly known against a key, judged before anything on it changes.
 
 use super::error::EnrolError;
+use crate::aaguid::Aaguid;
 use crate::ctap::Authenticator;
 use crate::identity::{Finding, Verdict};
+use crate::metadata::blob::{Blob, Entry, Report};
 use crate::metadata::{Exposure, Severity, Version, exposures, firmware_matters};
 
 /// Name of the check.
 const CHECK: &str = "key/advisories";
+/// Name of the check of what the FIDO Alliance says.
+const STATUS: &str = "key/fido-status";
+/// How bad it is when the FIDO Alliance takes its word for a model back.
+const WITHDRAWN: Severity = Severity::High;
 /// USB vendor id of Yubico, on whose keys the version of the link is the firmware's.
 const YUBICO: u16 = 0x1050;
 
@@ -63,6 +69,22 @@ pub fn findings(exposures: &[Exposure], deny: Option<Severity>) -> Vec<Finding> 
         }
     };
     exposures.iter().map(finding).collect()
+}
+
+/// What the FIDO Alliance has against a model by the signed metadata: one finding each, none where it has nothing. `deny` as in
+/// [`findings`]; each of them is of the severity `high`.
+pub fn status_findings(metadata: Option<&Blob>, aaguid: Aaguid, deny: Option<Severity>) -> Vec<Finding> {
+    let troubles = metadata.and_then(|metadata| metadata.entry(aaguid)).into_iter().flat_map(Entry::troubles);
+    let finding = |report: &Report| {
+        let since = report.effective_date.as_ref().map(|date| format!(" since {date}")).unwrap_or_default();
+        Finding {
+            check: STATUS,
+            verdict: if deny.is_some_and(|least| WITHDRAWN >= least) { Verdict::Fail } else { Verdict::Warn },
+            sentence: format!("the FIDO Alliance says of the model: {}{since}", report.status),
+            remedy: "Ask its maker which keys are meant, or use another model.".into(),
+        }
+    };
+    troubles.map(finding).collect()
 }
 
 #[cfg(test)]

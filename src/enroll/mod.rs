@@ -25,7 +25,7 @@ mod stages;
 mod tenant;
 
 pub use abilities::Abilities;
-pub use advised::{exposures_of, findings as exposure_findings};
+pub use advised::{exposures_of, findings as exposure_findings, status_findings};
 pub use choice::Selector;
 pub use consent::EraseConsent;
 pub use desk::{Desk, Generator, GeneratorSource, link_line};
@@ -39,5 +39,6 @@ pub use held::{Held, Why, held};
 pub use left::{Left, left_of, opens};
 pub use notice::{Notice, NoticeTemplate, TemplateError};
 pub use preflight::{check, key_model};
+pub use proof::proof_finding;
 pub use replug::{is_blank, reset};
 pub use retire::{Retired, retire};

@@ -110,7 +110,9 @@ impl Enrolment<'_> {
 
     /// What is publicly known against the key.
     fn nothing_speaks_against(&mut self, key: &mut Authenticator, order: &Order) -> Result<(), EnrolError> {
-        let checked = Preflight { findings: advised::findings(&advised::exposures_of(key)?, order.deny_advisory) };
+        let mut findings = advised::findings(&advised::exposures_of(key)?, order.deny_advisory);
+        findings.extend(advised::status_findings(order.metadata.as_deref(), key.info().aaguid, order.deny_advisory));
+        let checked = Preflight { findings };
         self.tell_findings(&checked);
         checked.failure().map_or(Ok(()), |failure| Err(EnrolError::Advisory(failure.sentence.clone())))
     }

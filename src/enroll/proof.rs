@@ -7,10 +7,39 @@ use super::error::EnrolError;
 use super::flow::{Enrolment, Order, Proof};
 use crate::aaguid::Aaguid;
 use crate::ctap::{Authenticator, CtapError, Feature, NewCredential};
+use crate::identity::{Finding, Verdict};
+use crate::metadata::blob::Blob;
 use crate::webauthn::{AttestationError, AttestationObject, Expected, Roots, Trust};
 
 /// A relying party that no site can be (RFC 2606).
 const NOBODY: &str = "trial.invalid";
+
+const WANTS_PIN: &str = "it wants its PIN for every credential";
+
+/// Why a key cannot prove its model beforehand; `None` if nothing stands in the way. `tries` says whether it makes a credential by touch
+/// alone, where that is known.
+fn unprovable(metadata: Option<&Blob>, aaguid: Aaguid, tries: Option<bool>) -> Option<&'static str> {
+    let Some(metadata) = metadata else { return Some("there is no signed metadata here") };
+    if metadata.entry(aaguid).is_none_or(|entry| entry.roots.is_empty()) {
+        return Some("the signed metadata has no root of its model");
+    }
+    (tries == Some(false)).then_some(WANTS_PIN)
+}
+
+/// Whether a key can prove its model beforehand, where that is asked for. `tries` as a key tells it; `None` for a model of which no key is
+/// there.
+pub fn proof_finding(order: &Order, aaguid: Aaguid, tries: Option<bool>) -> Option<Finding> {
+    let (check, remedy) = ("key/proof", "Run `keywright metadata update`, use another model, or leave prove_attestation out.");
+    let why = match (order.proof, unprovable(order.metadata.as_deref(), aaguid, tries)) {
+        (Proof::WhenMade, _) => return None,
+        (Proof::Beforehand, why) => why,
+    };
+    let (verdict, sentence, remedy) = match why {
+        Some(why) => (Verdict::Fail, format!("the key cannot prove its model before anything changes: {why}"), remedy),
+        None => (Verdict::Pass, "the key can prove its model before anything changes".to_owned(), ""),
+    };
+    Some(Finding { check, verdict, sentence, remedy: remedy.into() })
+}
 
 impl Enrolment<'_> {
     /// The roots of a model by the signed metadata. A model that it does not have is not followed to a root.
@@ -27,23 +56,18 @@ impl Enrolment<'_> {
             return Ok(());
         }
         let aaguid = key.info().aaguid;
-        let roots = self.roots_of(order, aaguid);
         let unproven = |why: &str| Err(EnrolError::Unproven(why.to_owned()));
-        match &roots {
-            _ if order.metadata.is_none() => return unproven("there is no signed metadata here"),
-            Roots::Of { der, .. } if !der.is_empty() => {}
-            _ => return unproven("the signed metadata has no root of its model"),
+        if let Some(why) = unprovable(order.metadata.as_deref(), aaguid, Some(key.can_try())) {
+            return unproven(why);
         }
-        if !key.can_try() {
-            return unproven("it wants its PIN for every credential");
-        }
+        let roots = self.roots_of(order, aaguid);
         self.desk.notice("the key proves its model before anything on it changes: touch it");
         let mut client_data_hash = [0; 32];
         (self.desk.generators)().fill_bytes(&mut client_data_hash);
         let wanted =
             NewCredential { client_data_hash, rp_id: NOBODY.into(), algorithms: algorithms.to_vec(), ..NewCredential::default() };
         let attested = match key.trial_credential(&wanted) {
-            Err(CtapError::Unsupported(Feature::TrialCredential)) => return unproven("it wants its PIN for every credential"),
+            Err(CtapError::Unsupported(Feature::TrialCredential)) => return unproven(WANTS_PIN),
             made => made.map_err(EnrolError::touch)?,
         };
         let object = AttestationObject::from_parts(&attested.fmt, &attested.att_stmt, &attested.auth_data);

@@ -176,6 +176,8 @@ mod tests {
 
     /// Models of the training key, which no public table has.
     const TRAINING: &str = "TRAINING-1";
+    /// Models that were sold and are not in the FIDO metadata: Nitrokey FIDO2, as its firmware 2.3.0 says in getInfo.
+    const UNLISTED: [&str; 1] = ["c39efba6-fcf4-4c3e-828b-fc4a6115a0ff"];
 
     #[test]
     fn the_table_is_whole() {
@@ -187,7 +189,8 @@ mod tests {
             assert!(range(advisory.affected) && range(advisory.untold), "{advisory:?}");
             assert!(advisory.link.starts_with("https://") && !advisory.what.ends_with('.'), "{advisory:?}");
             for id in advisory.aaguids.split(' ') {
-                assert!(advisory.id == TRAINING || known.iter().any(|known| known == id), "{id}");
+                let sold = known.iter().any(|known| known == id) != UNLISTED.contains(&id);
+                assert!(advisory.id == TRAINING || sold, "{id}");
             }
         }
     }

@@ -40,6 +40,24 @@ fn a_key_that_an_advisory_concerns_is_refused_where_that_was_asked_for() {
             assert!(out.contains(r#""event":"found""#) && out.contains("TRAINING-1"), "it is warned of: {out}");
         }
     }
+    // The same by the variable and by the profile; the variable goes before the profile.
+    for (variable, profile, refused) in [
+        (Some("high"), "", true),
+        (Some("critical"), "", false),
+        (None, "deny_advisory = \"high\"\n", true),
+        (Some("critical"), "deny_advisory = \"high\"\n", false),
+    ] {
+        let place = Place::new();
+        std::fs::write(place.path().join("p.toml"), profile).unwrap();
+        let words = ["--simulate", "--json", "--profile", "p.toml", "enroll", ADELE, "--allow-unforced-pin"];
+        let mut command = place.command(&words);
+        command.env("KEYWRIGHT_TRAINING_MODEL", "ctap-2-0");
+        if let Some(severity) = variable {
+            command.env("KEYWRIGHT_DENY_ADVISORY", severity);
+        }
+        let run = Run::of(&command.output().unwrap());
+        if refused { run.failed("policy/advisory", 4) } else { drop(run.done()) }
+    }
     let place = Place::new();
     run(&place, "standard", &["enroll", ADELE, "--deny-advisory", "low"]).done();
     run(&place, "standard", &["enroll", ADELE, "--deny-advisory", "grave"]).failed("cli/usage", 2);

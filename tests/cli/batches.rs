@@ -1,7 +1,8 @@
 //! A batch at the ports, from the outside.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -123,4 +124,35 @@ fn the_keys_of_a_batch_are_hardened() {
     }
     let told = lines.iter().filter(|line| line["event"] == "surprise" && line["word"] == "always-uv").count();
     assert_eq!(told, 1, "{}", run.out);
+    let csv = batch(&place, &["batch", "export"]).done().out;
+    assert_eq!(csv.matches("\"always-uv=true, long-touch-reset=false, min-pin-length=9\"").count(), 3, "{csv}");
+}
+
+/// Whose key it is says the roster's work order, which key it is says the serial number.
+#[test]
+fn a_scanner_picks_the_user_and_confirms_the_key() {
+    let scans = "WO-2\n20260001\nuser00001@contoso.example\n20260002\n";
+    for device in [false, true] {
+        let place = Place::new();
+        let rows = "upn,ticket\nuser00001@contoso.example,WO-1\nuser00002@contoso.example,WO-2\n";
+        std::fs::write(place.path().join("roster.csv"), rows).unwrap();
+        let words = ["--json", "batch", "run", "roster.csv", "--match", "scan"];
+        let run = if device {
+            std::fs::write(place.path().join("scanner"), scans).unwrap();
+            Run::of(&command(&place, &[&words[..], &["--scanner", "scanner"]].concat()).output().unwrap())
+        } else {
+            let mut child = command(&place, &words).stdin(Stdio::piped()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(scans.as_bytes()).unwrap();
+            Run::of(&child.wait_with_output().unwrap())
+        };
+        let run = run.done();
+        let made = |upn: &str| {
+            let results = run.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["result"].clone());
+            let of_user: Vec<Value> = results.filter(|result| result["upn"] == upn).collect();
+            of_user.first().map(|result| result["serial"].clone())
+        };
+        assert_eq!(made("user00002@contoso.example"), Some("20260001".into()), "{}", run.out);
+        assert_eq!(made("user00001@contoso.example"), Some("20260002".into()), "{}", run.out);
+        assert_eq!(place.judged(), 2);
+    }
 }

@@ -111,6 +111,58 @@ fn a_key_proves_its_model_before_anything_on_it_changes() {
 }
 
 #[test]
+fn what_the_fido_alliance_takes_back_is_told_and_refused_like_an_advisory() {
+    for (metadata, deny, ends) in [
+        ("training-300.jwt", Some("low"), Ok(false)),
+        ("training-302.jwt", None, Ok(true)),
+        ("training-302.jwt", Some("critical"), Ok(true)),
+        ("training-302.jwt", Some("high"), Err("policy/advisory")),
+    ] {
+        let place = Place::new();
+        update(&place, metadata).done();
+        let info = run(&place, &["keys", "info"]).done().last();
+        let check = run(&place, &["policy", "check", ADELE]).done().last();
+        let told = ends != Ok(false);
+        assert_eq!(info["result"]["fidoStatus"].as_array().map(Vec::len), Some(usize::from(told)), "{info}");
+        let checks = check["result"]["checks"].as_array().unwrap();
+        assert_eq!(checks.iter().any(|check| check["check"] == "key/fido-status" && check["verdict"] == "warn"), told, "{check}");
+        let words = ["enroll", ADELE];
+        let enrolled = run(&place, &deny.map_or(words.to_vec(), |deny| [&words[..], &["--deny-advisory", deny]].concat()));
+        match ends {
+            Ok(told) => assert_eq!(enrolled.done().out.contains("ATTESTATION_KEY_COMPROMISE"), told),
+            Err(code) => {
+                enrolled.failed(code, 4);
+                assert!(!place.key().state().pin_set, "it was not changed");
+            }
+        }
+    }
+}
+
+#[test]
+fn whether_a_key_can_prove_its_model_is_among_the_checks_of_the_policy() {
+    let profile = "prove_attestation = true\n";
+    for (metadata, aaguid, verdict) in [
+        (None, None, "fail"),
+        (Some("training-300.jwt"), None, "pass"),
+        (Some("training-300.jwt"), Some("c11a6286-5d17-4f31-bd07-df991459965c"), "pass"),
+        (Some("training-300.jwt"), Some("2fc0579f-8113-47ea-b116-bb5a8db9202a"), "fail"),
+    ] {
+        let place = Place::new();
+        if let Some(name) = metadata {
+            update(&place, name).done();
+        }
+        std::fs::write(place.path().join("p.toml"), profile).unwrap();
+        let words = ["--profile", "p.toml", "policy", "check", ADELE];
+        let words = aaguid.map_or(words.to_vec(), |aaguid| [&words[..], &["--aaguid", aaguid]].concat());
+        let run = run(&place, &words);
+        assert_eq!(run.exit, if verdict == "fail" { 4 } else { 0 }, "{}", run.out);
+        let line = run.last();
+        let check = line["result"]["checks"].as_array().unwrap().iter().find(|check| check["check"] == "key/proof").unwrap();
+        assert_eq!(check["verdict"], verdict, "{line}");
+    }
+}
+
+#[test]
 fn every_key_of_a_batch_proves_its_model() {
     let place = Place::new();
     update(&place, "training-300.jwt").done();

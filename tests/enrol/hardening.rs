@@ -21,6 +21,7 @@ const CONFIG: u8 = 0x0D;
 const ENTERPRISE_ATTESTATION: u8 = 1;
 const TOGGLE_ALWAYS_UV: u8 = 2;
 const SET_MIN_PIN_LENGTH: u8 = 3;
+const LONG_TOUCH_FOR_RESET: u8 = 4;
 
 const ALL: [SettingName; 5] = SettingName::ALL;
 
@@ -132,6 +133,16 @@ fn a_demand_that_the_key_cannot_meet_is_refused_before_anything_changes() {
         assert!(!summary.hardening[0].met && !summary.hardening[0].demanded, "{words}");
         assert!(world.key.pin_is(&face.pin()), "{words}");
     }
+}
+
+#[test]
+fn what_a_key_has_already_is_told_and_not_asked_for() {
+    let world = World::new(&Model::LONG_TOUCH);
+    let wishes = Wishes { long_touch_reset: Some(true), ..Wishes::default() };
+    let summary = world.enroll(&sure(), &hardened(wishes)).unwrap();
+    let told: Vec<_> = summary.hardening.iter().map(|one| (one.setting, one.effective, one.met, one.demanded)).collect();
+    assert_eq!(told, [("long-touch-reset", Some(Reading::Switch(true)), true, true)]);
+    assert_eq!(sent(&world, LONG_TOUCH_FOR_RESET), 0);
 }
 
 /// It takes the command and does nothing, or refuses what it announced.

@@ -7,6 +7,7 @@ use super::opened;
 use crate::ctap::{Authenticator, Info, KeyIdentity, PinRetries};
 use crate::enroll::{Desk, exposures_of};
 use crate::metadata::Exposure;
+use crate::metadata::blob::{Entry, Report};
 use crate::ui::{Block, Sheet};
 
 /// Shows everything that a key says about itself.
@@ -22,8 +23,12 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
     let rows = about_key(&key, &identity).into_iter().chain(about_pin(info, retries)).chain(about_abilities(info));
     let holder = inventory::holder(station, &identity);
     let whose = holder.as_ref().map(|one| format!("{} ({}, job {})", one.upn, one.state.word(), one.job));
+    let metadata = station.metadata()?;
+    let entry = metadata.as_ref().and_then(|metadata| metadata.entry(info.aaguid));
+    let fido_status: Vec<&Report> = entry.into_iter().flat_map(Entry::troubles).collect();
     let against = advisories.iter().map(|exposure| ("advisory", Some(against(exposure))));
-    let rows = Block::fields(std::iter::once(("belongs to", whose)).chain(rows).chain(against));
+    let withdrawn = fido_status.iter().map(|report| ("FIDO Alliance", Some(report.status.clone())));
+    let rows = Block::fields(std::iter::once(("belongs to", whose)).chain(rows).chain(against).chain(withdrawn));
     let result = KeyInfo {
         identity,
         path: &key.link().path,
@@ -33,6 +38,7 @@ pub(super) fn run(station: &Station, desk: &mut Desk<'_>) -> Result<(), CliError
         can_force_pin_change: info.can_force_pin_change(),
         can_manage_credentials: info.can_manage_credentials(),
         advisories: &advisories,
+        fido_status,
         holder,
         info,
     };

@@ -7,6 +7,7 @@ use crate::aaguid::Aaguid;
 use crate::batch::inventory::Holding;
 use crate::ctap::{Info, KeyIdentity, LinkKind};
 use crate::metadata::Exposure;
+use crate::metadata::blob::Report;
 use crate::ui::{Hardened, Problem};
 use crate::webauthn::CredentialId;
 
@@ -57,6 +58,8 @@ results! {
         can_manage_credentials: bool,
         /// Advisories that concern it, or may.
         advisories: &'a [Exposure],
+        /// What the FIDO Alliance has against its model, by the signed metadata.
+        fido_status: Vec<&'a Report>,
         /// Whose key it is, by the ledger.
         holder: Option<Holding>,
         /// What it says about itself.
