@@ -77,6 +77,14 @@ impl Authenticator {
         Ok(&self.info)
     }
 
+    /// Asks getInfo again after the authenticator has done something: that it refuses this says nothing of what it has done.
+    pub(crate) fn read_back(&mut self) -> Result<&Info, CtapError> {
+        self.refresh().map_err(|error| match error {
+            CtapError::Status(status) => CtapError::NotReadBack(status),
+            other => other,
+        })
+    }
+
     /// Where it is.
     pub fn link(&self) -> &Link {
         self.transport.link()

@@ -34,6 +34,9 @@ pub enum CtapError {
     /// A forced PIN change was accepted but getInfo does not show it.
     #[error("the key accepted the forced PIN change but does not show it")]
     NotForced,
+    /// The authenticator did what it was told, then refused to say how it stands.
+    #[error("the key did it, but does not say how it stands: it answered {0}")]
+    NotReadBack(Status),
     /// The PIN was changed but getInfo still asks for a change.
     #[error("the PIN was changed but the key still asks for a change")]
     StillForced,
@@ -203,6 +206,7 @@ advice! {
     RESET_WINDOW_MISSED: "key/reset-window-missed", Key, "The reset came too late after the key was plugged in.", "Take the key out, put it back and answer at once: the key accepts a reset for a few seconds only.";
     OTHER_RELYING_PARTY: "key/other-relying-party", Failed, "The permission of the PIN is for another relying party than the request.", "Run the command again with -vv and report the output: this is a fault of keywright.";
     NOT_FORCED: "key/change-not-forced", Key, "The key accepted the forced PIN change but does not show it.", "Do not hand the key out as it is; use a model that can force a PIN change.";
+    NOT_READ_BACK: "key/not-read-back", Key, "The key did what it was told but does not say how it stands.", "Take the key out, put it back and run the same command again: it looks at the key first.";
     STILL_FORCED: "key/change-still-forced", Key, "The PIN was changed but the key still asks for a change.", "Take the key out, put it back and look again with `keywright keys info`.";
 }
 
@@ -221,6 +225,7 @@ impl Advised for CtapError {
             Self::ResetWindowMissed => &RESET_WINDOW_MISSED,
             Self::OtherRelyingParty => &OTHER_RELYING_PARTY,
             Self::NotForced => &NOT_FORCED,
+            Self::NotReadBack(_) => &NOT_READ_BACK,
             Self::StillForced => &STILL_FORCED,
         }
     }

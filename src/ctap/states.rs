@@ -86,10 +86,10 @@ impl Blank {
     /// Sets the first PIN. Status 0x37 ([`Status::PIN_POLICY_VIOLATION`]) asks for another one.
     ///
     /// # Errors
-    /// The state and why; the PIN is dropped. After a link error nobody knows whether it was set.
+    /// The state and why; the PIN is dropped. After a link error nobody knows whether it was set; [`CtapError::NotReadBack`]: it was.
     #[expect(clippy::result_large_err, reason = "the state is handed back")]
     pub fn set_pin(mut self, pin: Pin) -> Result<Pinned, Failed<Self>> {
-        match self.0.send_set_pin(&pin).and_then(|()| self.0.refresh().map(|_| ())) {
+        match self.0.send_set_pin(&pin).and_then(|()| self.0.read_back().map(|_| ())) {
             Ok(()) => Ok(Pinned { authenticator: self.0, pin }),
             Err(error) => Err(Failed { state: self, error }),
         }
@@ -337,7 +337,7 @@ impl Sealed {
             return Err(Failed { state: self, error });
         }
         self.pin = new;
-        match self.authenticator.refresh() {
+        match self.authenticator.read_back() {
             Ok(info) if !info.change_forced() => Ok(Pinned { authenticator: self.authenticator, pin: self.pin }),
             Ok(_) => Err(Failed { state: self, error: CtapError::StillForced }),
             Err(error) => Err(Failed { state: self, error }),

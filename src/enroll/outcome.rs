@@ -21,7 +21,9 @@ pub(super) fn half_done(error: &EnrolError) -> Outcome {
 fn changed_nothing(error: &EnrolError) -> bool {
     match error {
         EnrolError::Key(CtapError::Status(status)) => refuses(*status),
-        EnrolError::Key(CtapError::Link(_) | CtapError::Reply(_) | CtapError::NotForced | CtapError::StillForced)
+        EnrolError::Key(
+            CtapError::Link(_) | CtapError::Reply(_) | CtapError::NotForced | CtapError::NotReadBack(_) | CtapError::StillForced,
+        )
         | EnrolError::NotBlank
         | EnrolError::Attestation(_)
         | EnrolError::Register(RegisterError::Unknown(_)) => false,
@@ -30,7 +32,7 @@ fn changed_nothing(error: &EnrolError) -> bool {
 }
 
 /// Statuses that say no to the command itself. The others (busy, timeouts, "other", whatever has no name) may come from a
-/// key that acted before it stumbled, or from the getInfo with which an act is read back.
+/// key that acted before it stumbled.
 fn refuses(status: Status) -> bool {
     const NO: [Status; 29] = [
         Status::INVALID_COMMAND,
@@ -86,6 +88,7 @@ mod tests {
             (key(CtapError::Status(Status(0xF3))), false),
             (key(CtapError::Status(Status(0x99))), false),
             (key(CtapError::Link(LinkError::Timeout)), false),
+            (key(CtapError::NotReadBack(Status::INVALID_COMMAND)), false),
             (key(CtapError::Link(LinkError::Cancelled)), false),
             (key(CtapError::Reply(ReplyError::Empty)), false),
             (key(CtapError::StillForced), false),

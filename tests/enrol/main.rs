@@ -21,6 +21,7 @@ mod handing;
 mod hardening;
 mod journal;
 mod links;
+mod matrix;
 mod notices;
 mod refused;
 mod replaced;

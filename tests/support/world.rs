@@ -77,10 +77,19 @@ pub fn helpful(sight: &Sight) -> Vec<(Duration, Move)> {
 
 impl World {
     pub fn new(model: &Model) -> Self {
+        Self::with_place(model, |desk| desk.add_port("1-1"))
+    }
+
+    /// The same with the key on a reader.
+    pub fn on_reader(model: &Model) -> Self {
+        Self::with_place(model, |desk| desk.add_reader("Training Reader 0"))
+    }
+
+    fn with_place(model: &Model, add: impl FnOnce(&key::Desk) -> usize) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-02T09:00:00Z".parse().unwrap()));
         let shared: SharedClock = clock.clone();
         let desk = key::Desk::new(Arc::clone(&shared));
-        desk.add_port("1-1");
+        add(&desk);
         let key = new_key(model, 12_345_678, &shared);
         desk.put(0, &key);
         let tenant =

@@ -105,7 +105,7 @@ impl Authenticator {
         if let Some(token) = token {
             self.proven = Some(token.protocol());
         }
-        self.refresh()?;
+        self.read_back()?;
         Ok(())
     }
 }

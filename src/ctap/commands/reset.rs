@@ -25,7 +25,7 @@ impl Authenticator {
             result => result?,
         };
         self.proven = None;
-        self.refresh()?;
+        self.read_back()?;
         Ok(())
     }
 }

@@ -11,6 +11,10 @@ pub enum Mishap {
     GoneAfter,
     /// The key executes the command, but what arrives is not an answer.
     Garbled,
+    /// The key executes the command, but only the first half of its answer arrives.
+    Truncated,
+    /// The key executes the command, but the answer to the command before it arrives once more.
+    Repeated,
     /// The key executes the command, but nothing arrives: the budget passes.
     Silent,
     /// The key does not execute the command and answers this status.

@@ -18,6 +18,8 @@ pub struct TrainingLink {
     link: Link,
     key: TrainingKey,
     around: Surroundings,
+    /// The answer before the one that is being given.
+    last: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for TrainingLink {
@@ -31,7 +33,7 @@ impl TrainingLink {
         let watched = (desk.clone(), link.clone());
         let in_field = link.kind == LinkKind::Nfc;
         let around = Surroundings { present: Arc::new(move || watched.0.behind(&watched.1).is_some()), in_field };
-        Self { desk, link, key, around }
+        Self { desk, link, key, around, last: Zeroizing::default() }
     }
 
     fn alive(&self) -> Result<(), LinkError> {
@@ -62,6 +64,7 @@ impl Transport for TrainingLink {
         }
         let reply = self.key.exchange(request, turn, &self.around)?;
         self.alive()?;
+        let before = std::mem::replace(&mut self.last, reply.clone());
         match mishap {
             Some(Mishap::GoneAfter) => {
                 self.desk.jolt(&self.link);
@@ -69,6 +72,8 @@ impl Transport for TrainingLink {
             }
             // A status of success, then a map that promises more than is there.
             Some(Mishap::Garbled) => Ok(Zeroizing::new(vec![0x00, 0xBF, 0x01, 0xFF, 0xFF])),
+            Some(Mishap::Truncated) => Ok(Zeroizing::new(reply.get(..reply.len() / 2).unwrap_or_default().to_vec())),
+            Some(Mishap::Repeated) => Ok(before),
             Some(Mishap::Silent) => {
                 self.desk.clock().sleep(turn.budget);
                 Err(LinkError::Timeout)

@@ -321,6 +321,7 @@ fn faults_strike_once_and_where_they_are_aimed() {
         (Mishap::GoneAfter, Err(LinkError::Gone), true),
         (Mishap::Silent, Err(LinkError::Timeout), true),
         (Mishap::Garbled, Ok(0x00), true),
+        (Mishap::Repeated, Ok(0x00), true),
         (Mishap::Status(0x7F), Ok(0x7F), false),
     ] {
         let room = room();
