@@ -9,6 +9,9 @@
     reason = "in a test a broken assumption is a failure"
 )]
 
+#[cfg(feature = "postgres")]
+#[path = "../support/database.rs"]
+mod database;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,13 +4,15 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use keywright::advice::Advised as _;
 use keywright::enroll::{EnrolError, HardeningRules, Order, Wishes};
+use keywright::ledger::Batches;
 use keywright::simulator::key::{Fault as KeyFault, Mishap, Model};
-use keywright::simulator::ledger::{FaultPoint, FaultyLedger, LedgerFault};
+use keywright::simulator::ledger::{FaultPoint, FaultyLedger, Halt, LedgerFault};
 use keywright::simulator::tenant::{Act, Fault};
 use keywright::ui::Summary;
 
@@ -30,6 +32,8 @@ struct Scenario {
     reader: bool,
     worn: bool,
     wishes: Wishes,
+    /// In a database, whose address this is; otherwise in a file.
+    database: Option<String>,
 }
 
 /// Something that goes wrong.
@@ -38,6 +42,8 @@ enum Trouble {
     Key(KeyFault),
     Tenant(Fault),
     Ledger(FaultPoint),
+    /// Another station takes the job over just before this write.
+    TakenOver(u32),
 }
 
 /// What the calls of a good run are.
@@ -56,14 +62,42 @@ enum End {
 }
 
 fn plain(name: &'static str, model: Model) -> Scenario {
-    Scenario { name, model, reader: false, worn: false, wishes: Wishes::default() }
+    Scenario { name, model, reader: false, worn: false, wishes: Wishes::default(), database: None }
 }
 
 impl Scenario {
     fn world(&self) -> World {
+        #[cfg(feature = "postgres")]
+        if self.database.is_some() {
+            crate::database::database();
+        }
         let world = if self.reader { World::on_reader(&self.model) } else { World::new(&self.model) };
         assert!(!self.worn || world.key.wear(OLD_PIN, 1));
         world
+    }
+
+    fn open(&self, world: &World) -> Box<dyn Batches + Send> {
+        match &self.database {
+            #[cfg(feature = "postgres")]
+            Some(address) => crate::database::open(address),
+            _ => Box::new(world.ledger()),
+        }
+    }
+
+    /// The ledger with a fault of its own, or with none.
+    fn ledger(&self, world: &World, trouble: Option<&Trouble>) -> FaultyLedger {
+        // Without the panic hook: a death is no failure of the test.
+        let mut halt: Halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
+        let point = match trouble {
+            Some(Trouble::Ledger(point)) => *point,
+            Some(Trouble::TakenOver(write)) => {
+                let address = self.database.clone();
+                halt = Box::new(move |_| take_over(address.as_deref()));
+                FaultPoint { write: *write, fault: LedgerFault::HaltBefore }
+            }
+            _ => FaultPoint { write: u32::MAX, fault: LedgerFault::Full },
+        };
+        FaultyLedger::new(self.open(world), point, halt)
     }
 
     fn order(&self) -> Order {
@@ -76,20 +110,20 @@ impl Scenario {
     fn calls(&self) -> Calls {
         let world = self.world();
         let before = world.key.history().len();
-        let mut ledger = ledger(&world, u32::MAX, LedgerFault::Full);
+        let mut ledger = self.ledger(&world, None);
         let face = sure();
         let summary = world.enroll_with(&face, &self.order(), helpful, &mut ledger).unwrap();
         check(&world, &summary, &face.pin(), 1, self.name);
         let mut calls = Calls { writes: ledger.writes(), ..Calls::default() };
         let mut seen = BTreeMap::new();
         for exchange in &world.key.history()[before..] {
-            let nth = seen.entry((exchange.command, exchange.subcommand)).and_modify(|nth| *nth += 1).or_insert(1_u32);
-            calls.key.push((exchange.command, exchange.subcommand, *nth));
+            let nth = count(&mut seen, (exchange.command, exchange.subcommand));
+            calls.key.push((exchange.command, exchange.subcommand, nth));
         }
         let mut seen = BTreeMap::new();
         for call in world.tenant.log() {
-            let nth = seen.entry((call.method.clone(), call.path.clone())).and_modify(|nth| *nth += 1).or_insert(1_u32);
-            calls.tenant.push((call.method, call.path, *nth));
+            let nth = count(&mut seen, (call.method.clone(), call.path.clone()));
+            calls.tenant.push((call.method, call.path, nth));
         }
         calls
     }
@@ -107,6 +141,7 @@ impl Scenario {
         for write in 1..=calls.writes {
             let faults = [LedgerFault::Full, LedgerFault::HaltBefore, LedgerFault::HaltAfter];
             all.extend(faults.map(|fault| Trouble::Ledger(FaultPoint { write, fault })));
+            all.extend(self.database.is_some().then_some(Trouble::TakenOver(write)));
         }
         all
     }
@@ -143,10 +178,21 @@ fn acts() -> impl Iterator<Item = Act> {
     .chain([400, 401, 403, 404, 405, 409, 500, 502, 503, 504].map(Act::status))
 }
 
-fn ledger(world: &World, write: u32, fault: LedgerFault) -> FaultyLedger {
-    // Without the panic hook: a death is no failure of the test.
-    let halt = Box::new(|_: &str| resume_unwind(Box::new("dead")));
-    FaultyLedger::new(Box::new(world.ledger()), FaultPoint { write, fault }, halt)
+/// Which of its kind this one is, from 1.
+fn count<K: Ord>(seen: &mut BTreeMap<K, u32>, kind: K) -> u32 {
+    let nth = seen.entry(kind).or_default();
+    *nth = nth.saturating_add(1);
+    *nth
+}
+
+/// Nobody holds anything any more: what the server's clock does to a station that is not heard of.
+fn take_over(address: Option<&str>) {
+    #[cfg(feature = "postgres")]
+    if let Some(address) = address {
+        crate::database::expire(&crate::database::name_of(address), crate::database::EVERYBODY);
+    }
+    #[cfg(not(feature = "postgres"))]
+    let _ = address;
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -155,11 +201,14 @@ fn words(panic: &(dyn Any + Send)) -> String {
 }
 
 /// One run with a trouble, if there is one.
-fn run(world: &World, face: &Arc<ScriptedFace>, order: &Order, trouble: Option<&Trouble>) -> Result<End, String> {
-    let mut ledger = match trouble {
-        Some(Trouble::Ledger(point)) => ledger(world, point.write, point.fault),
-        _ => ledger(world, u32::MAX, LedgerFault::Full),
-    };
+fn run(
+    scenario: &Scenario,
+    world: &World,
+    face: &Arc<ScriptedFace>,
+    order: &Order,
+    trouble: Option<&Trouble>,
+) -> Result<End, String> {
+    let mut ledger = scenario.ledger(world, trouble);
     match trouble {
         Some(Trouble::Key(fault)) => world.key.fault(*fault),
         Some(Trouble::Tenant(fault)) => world.tenant.add_fault(fault.clone()),
@@ -176,10 +225,10 @@ fn run(world: &World, face: &Arc<ScriptedFace>, order: &Order, trouble: Option<&
 fn disturbed(scenario: &Scenario, trouble: &Trouble) -> Result<(), String> {
     let (world, order) = (scenario.world(), scenario.order());
     let (mut faces, mut said) = (Vec::new(), String::new());
-    let mut finished = 0;
+    let mut finished = false;
     for number in 0..RUNS {
         let face = sure();
-        let end = run(&world, &face, &order, (number == 0).then_some(trouble))?;
+        let end = run(scenario, &world, &face, &order, (number == 0).then_some(trouble))?;
         world.tenant.clear_faults();
         faces.push(Arc::clone(&face));
         match end {
@@ -188,18 +237,18 @@ fn disturbed(scenario: &Scenario, trouble: &Trouble) -> Result<(), String> {
                 Ok(summary) => {
                     said.push_str(&serde_json::to_string(&summary).unwrap());
                     let handed = |face: &Arc<ScriptedFace>| face.handed.lock().unwrap().iter().any(|(one, _)| !one.second_copy);
-                    finished += faces.iter().take(number).filter(|face| handed(face)).count();
+                    finished |= faces.iter().take(number).any(handed);
                     leaks(&faces, &said)?;
                     // Who has the PIN in hand and asks again gets another passkey, unless it is said to be a second copy.
-                    let passkeys = if finished > 0 && !summary.second_copy { 2 } else { 1 };
+                    let passkeys = if finished && !summary.second_copy { 2 } else { 1 };
                     let judged = catch_unwind(AssertUnwindSafe(|| check(&world, &summary, &face.pin(), passkeys, scenario.name)));
-                    return judged.map_err(|panic| format!("after run {}: {}", number + 1, words(&*panic)));
+                    return judged.map_err(|panic| format!("after run {number}, from 0: {}", words(&*panic)));
                 }
                 Err(error) => {
                     if error.advice().next.is_empty() {
                         return Err(format!("no next step: {error}"));
                     }
-                    said.push_str(&format!("{error} [{}]\n", error.advice().code));
+                    let _ = writeln!(said, "{error} [{}]", error.advice().code);
                 }
             },
         }
@@ -223,7 +272,7 @@ fn unasked(scenario: &Scenario, trouble: &Trouble) -> Result<(), String> {
     let world = scenario.world();
     let order = Order { erase_agreed: false, ..scenario.order() };
     let face = Arc::new(ScriptedFace::default());
-    let end = run(&world, &face, &order, Some(trouble))?;
+    let end = run(scenario, &world, &face, &order, Some(trouble))?;
     if matches!(end, End::Back(back) if back.is_ok()) {
         return Err("it was enrolled".into());
     }
@@ -262,6 +311,16 @@ fn a_used_key_on_a_reader() {
 #[test]
 fn a_used_key_that_nobody_agreed_to_wipe() {
     table(&worn(plain("a used key that nobody agreed to wipe", Model::STANDARD)), unasked);
+}
+
+/// The database is emptied before each world is made.
+#[test]
+#[cfg(feature = "postgres")]
+#[ignore = "over a server: hw-tests/postgres/test"]
+fn a_used_key_and_a_ledger_on_a_server() {
+    let database = Some(crate::database::address(&crate::database::database()));
+    let name = "a used key, the ledger on a server";
+    table(&Scenario { database, ..worn(plain(name, Model::STANDARD)) }, disturbed);
 }
 
 #[test]
