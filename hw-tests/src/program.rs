@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -94,6 +95,47 @@ impl Program {
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Waits until the run under way has stopped, as SIGSTOP stops it.
+    pub fn await_stop(&self) {
+        let end = Instant::now() + LIMIT;
+        let path = format!("/proc/{}/stat", self.pid.load(Ordering::SeqCst));
+        // After the name in brackets: the state.
+        while !fs::read_to_string(&path).unwrap().rsplit(") ").next().unwrap().starts_with('T') {
+            assert!(Instant::now() < end, "it did not stop");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Lets a run that has stopped go on.
+    pub fn go_on(&self) {
+        let pid = self.pid.load(Ordering::SeqCst).to_string();
+        assert!(Command::new("kill").args(["-CONT", &pid]).status().unwrap().success());
+    }
+
+    /// What of the memory of the run under way is in a core dump of it: everything that it can write to. Gives the names of the places
+    /// where one of these is.
+    pub fn places_of(&self, wanted: &[&[u8]]) -> Vec<String> {
+        let process = format!("/proc/{}", self.pid.load(Ordering::SeqCst));
+        let memory = fs::File::open(format!("{process}/mem")).unwrap();
+        let maps = fs::read_to_string(format!("{process}/maps")).unwrap();
+        let mut places = Vec::new();
+        let mut searched = 0;
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+            let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
+            let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+            if memory.read_exact_at(&mut bytes, from).is_err() {
+                continue;
+            }
+            searched += bytes.len();
+            if wanted.iter().any(|wanted| bytes.windows(wanted.len()).any(|window| window == *wanted)) {
+                places.push(line.to_owned());
+            }
+        }
+        assert!(searched > 1 << 20, "only {searched} bytes could be read");
+        places
     }
 
     /// Sets a variable for every run.

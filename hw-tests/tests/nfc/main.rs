@@ -1,6 +1,7 @@
 //! The built program through a real pcscd, and the same key as seen by a client that is not ours.
 
 mod batch;
+mod core_dump;
 mod hostile;
 #[path = "../../../tests/support/judge.rs"]
 #[expect(dead_code, reason = "shared with the main package, which uses all of it")]
