@@ -122,13 +122,27 @@ pub(super) fn link_error(error: Error, reader: &str) -> LinkError {
     meaning(error, reader, cfg!(windows))
 }
 
-/// The same for the first words to the service: one that lets a program in hangs up on one that it does not (pcscd with polkit).
+/// The same for the first words to the service. pcscd hangs up on whom polkit does not let in, which its library calls a failed
+/// communication or a missing service, as it happens to be in the middle of a word or not.
 pub(super) fn admission_error(error: Error, reader: &str) -> LinkError {
-    if error == Error::CommError && !cfg!(windows) {
-        LinkError::AccessDenied(reader.to_owned())
-    } else {
-        link_error(error, reader)
+    match error {
+        Error::CommError if !cfg!(windows) => LinkError::AccessDenied(reader.to_owned()),
+        Error::NoService if service_listens() => LinkError::AccessDenied(reader.to_owned()),
+        other => link_error(other, reader),
     }
+}
+
+/// Whether somebody takes connections at the socket of pcscd.
+#[cfg(target_os = "linux")]
+fn service_listens() -> bool {
+    let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").unwrap_or_else(|| "/run/pcscd/pcscd.comm".into());
+    std::os::unix::net::UnixStream::connect(socket).is_ok()
+}
+
+/// Elsewhere the service has no socket.
+#[cfg(not(target_os = "linux"))]
+fn service_listens() -> bool {
+    false
 }
 
 fn meaning(error: Error, reader: &str, on_windows: bool) -> LinkError {
