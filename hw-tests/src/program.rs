@@ -97,8 +97,9 @@ impl Program {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Waits until the run under way has stopped, as SIGSTOP stops it.
-    pub fn await_stop(&self) {
+    /// Stops the run under way where it is, and returns once it stands.
+    pub fn stop(&self) {
+        self.signal("-STOP");
         let end = Instant::now() + LIMIT;
         let path = format!("/proc/{}/stat", self.pid.load(Ordering::SeqCst));
         // After the name in brackets: the state.
@@ -110,8 +111,12 @@ impl Program {
 
     /// Lets a run that has stopped go on.
     pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.pid.load(Ordering::SeqCst).to_string();
-        assert!(Command::new("kill").args(["-CONT", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// What of the memory of the run under way is in a core dump of it: everything that it can write to. Gives the names of the places
