@@ -171,13 +171,9 @@ impl Station {
         Ok((tenant, Box::new(client)))
     }
 
-    /// A client of the tenant that is signed in, and so many others that share its sign-in.
-    pub(super) fn signed_in(&self, others: usize) -> Result<(Entra, Vec<Entra>), CliError> {
-        let mut first = self.provider()?;
-        first.sign_in()?;
-        let tools = self.tools_of_another();
-        let others = (0..others).map(|_| first.another(tools())).collect();
-        Ok((first, others))
+    /// One more client of the tenant, which shares the sign-in of the first.
+    pub(super) fn another(&self, first: &Entra) -> Entra {
+        first.another(self.tools_of_another()())
     }
 
     /// Tools for clients beside the first one, in any thread.

@@ -193,6 +193,20 @@ fn what_may_not_be_read_is_left_open_or_done_without() {
     assert_eq!((&surveyed["users"], &surveyed["of"], &surveyed["left"]), (&json!(3), &json!(3), &json!(0)), "{surveyed}");
 }
 
+#[test]
+fn one_sign_in_is_enough_however_many_clients_read() {
+    let station = Station::of(crowd(5, 1, 2));
+    let file = station.path("p.csv");
+    let words = ["report", "passkeys", "--out", file.to_str().unwrap()];
+    for (more, withheld) in [(&[][..], &[][..]), (&["--registered"], &[]), (&["--registered"], &["AuditLog.Read.All"])] {
+        station.tenant.change(|script| script.application.withheld = withheld.iter().map(ToString::to_string).collect());
+        let before = station.tenant.calls("POST", "*/token");
+        assert_eq!(station.json(&[&words[..], more].concat()).0, 0, "{more:?} {withheld:?}");
+        assert_eq!(owners(&std::fs::read_to_string(&file).unwrap()).len(), 5);
+        assert_eq!(station.tenant.calls("POST", "*/token") - before, 1, "{more:?} {withheld:?}");
+    }
+}
+
 /// The most memory that a process had so far, in kilobytes; `None` once it has ended.
 #[cfg(target_os = "linux")]
 fn peak(child: &Child) -> Option<u64> {

@@ -65,12 +65,9 @@ fn each_key(station: &Station, findings: &mut Vec<Finding>) {
     let links = bus.links();
     let mut desk = station.desk(bus.as_mut());
     match links {
-        Ok(links) if links.is_empty() => findings.push(Finding {
-            check: "keys",
-            verdict: Verdict::Warn,
-            sentence: "No security key is there.".into(),
-            remedy: "Put one in and run this again.".into(),
-        }),
+        Ok(links) if links.is_empty() => {
+            findings.push(finding("keys", Verdict::Warn, "No security key is there.", "Put one in and run this again."));
+        }
         Ok(links) => findings.extend(links.iter().map(|link| match desk.open(link) {
             Ok(key) => pass("keys", format!("{} answers, AAGUID {}.", link_line(link), key.info().aaguid)),
             Err(CtapError::Link(error)) => {

@@ -79,12 +79,10 @@ fn ledger(station: &Station) -> Finding {
     });
     match counted {
         Ok((place, 0)) => pass("ledger", format!("{place}; nothing is unfinished.")),
-        Ok((place, open)) => Finding {
-            check: "ledger",
-            verdict: Verdict::Warn,
-            sentence: format!("{place}; {open} unfinished."),
-            remedy: "See them with `keywright resume --list`.".into(),
-        },
+        Ok((place, open)) => {
+            let sentence = format!("{place}; {open} unfinished.");
+            finding("ledger", Verdict::Warn, sentence, "See them with `keywright resume --list`.")
+        }
         Err(error) => of_error("ledger", Verdict::Fail, &error),
     }
 }

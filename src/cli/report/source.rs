@@ -21,9 +21,8 @@ pub(super) struct Source<'a> {
 
 /// The tenant, its policy of today if that can be read, and the users of a report.
 pub(super) struct Tenant {
-    /// Its name.
-    pub(super) name: String,
-    /// The policy.
+    /// The client that is signed in: every other one shares its sign-in.
+    first: Entra,
     pub(super) admission: Option<Admission>,
     named: Option<Vec<User>>,
     count: Option<u64>,
@@ -53,19 +52,25 @@ impl Tenant {
             (None, Whom::Registered) => None,
             (None, Whom::Everybody) => tenant.count_people()?,
         };
-        Ok(Self { name: tenant.profile().tenant.clone(), admission, named, count, whom })
+        Ok(Self { first: tenant, admission, named, count, whom })
+    }
+
+    /// Its name.
+    pub(super) fn domain(&self) -> &str {
+        &self.first.profile().tenant
     }
 
     /// The users, from the beginning or from a page of their list; that list is the one of everybody if it `fell_back`.
-    pub(super) fn source<'a>(&self, station: &'a Station, from: Option<String>, fell_back: bool) -> Result<Source<'a>, CliError> {
-        let (lister, readers) = station.signed_in(READERS)?;
+    pub(super) fn source<'a>(&self, station: &'a Station, from: Option<String>, fell_back: bool) -> Source<'a> {
+        let another = || station.another(&self.first);
+        let (lister, readers) = (another(), (0..READERS).map(|_| another()).collect());
         let whom = if fell_back { Whom::Everybody } else { self.whom };
         let fallible = whom == Whom::Registered && from.is_none();
         let census = match &self.named {
             Some(users) => Census::of(readers, lister, users.clone()),
             None => Census::new(readers, lister, whom, from),
         };
-        Ok(Source { station, census, of: self.count, fell_back, fallible })
+        Source { station, census, of: self.count, fell_back, fallible }
     }
 }
 
@@ -84,10 +89,8 @@ impl Source<'_> {
                 let sentence =
                     format!("the tenant's report of registrations cannot be had, so everybody is asked about: {error}");
                 self.station.face.tell(&Event::Notice { sentence });
-                let (mut lister, readers) = self.station.signed_in(READERS)?;
-                self.of = lister.count_people()?;
+                self.of = self.census.ask_everybody()?;
                 self.fell_back = true;
-                self.census = Census::new(readers, lister, Whom::Everybody, None);
                 Ok(self.census.next_page()?)
             }
             page => Ok(page?),

@@ -42,7 +42,7 @@ impl Pen<'_> {
         let (station, form) = (self.station, self.form);
         let mut text = form.head();
         let mut tally = Tally::default();
-        let mut source = self.tenant.source(station, None, false)?;
+        let mut source = self.tenant.source(station, None, false);
         while let Some(page) = source.next()? {
             let mut rows = Vec::new();
             self.rows(&page, &mut tally, &mut |row, first| {
@@ -102,7 +102,7 @@ impl Pen<'_> {
         } else {
             draft.add(&form.head()).map_err(failed)?;
         }
-        let mut source = self.tenant.source(station, from, fell_back)?;
+        let mut source = self.tenant.source(station, from, fell_back);
         let (start, before) = (station.clock.monotonic(), tally.users);
         while let Some(page) = source.next()? {
             let mut text = String::new();
@@ -155,7 +155,7 @@ impl Pen<'_> {
     /// What was asked for: a report goes on only if it is the same.
     fn question(&self) -> String {
         let Self { tenant, form, filter, .. } = self;
-        serde_json::to_string(&(&tenant.name, tenant.whom, form, filter)).unwrap_or_default()
+        serde_json::to_string(&(tenant.domain(), tenant.whom, form, filter)).unwrap_or_default()
     }
 }
 

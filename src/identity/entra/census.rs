@@ -114,6 +114,15 @@ impl Census {
         Self { ahead: Ahead::Named(users), ..Self::new(readers, lister, Whom::Everybody, None) }
     }
 
+    /// Begins anew, with everybody. How many that are, where the directory tells.
+    ///
+    /// # Errors
+    /// [`IdentityError`] for what every call would meet.
+    pub fn ask_everybody(&mut self) -> Result<Option<u64>, IdentityError> {
+        (self.whom, self.ahead) = (Whom::Everybody, Ahead::From(None));
+        self.lister.count_people()
+    }
+
     /// The next page; `None` at the end.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Membership, Policy, Reach, Rules, read};
+use super::{Membership, Policy, Reach, Rules, read_whole};
 use crate::aaguid::Aaguid;
 use crate::identity::entra::graph::{Graph, Version};
 use crate::identity::entra::guid::number;
@@ -34,10 +34,7 @@ struct MemberBody {
 impl Admission {
     /// Reads the policy and whom it means. What cannot be read of a group makes the answers about its members unknown.
     pub(in crate::identity::entra) fn read(graph: &mut Graph) -> Result<Self, IdentityError> {
-        let policy = match read(graph) {
-            Err(IdentityError::Forbidden(reply)) => return Err(IdentityError::PolicyHidden(reply)),
-            policy => policy?,
-        };
+        let policy = read_whole(graph)?;
         let mut groups: Vec<Members> = Vec::new();
         let targets: Vec<String> = policy.groups().map(|target| target.id.clone()).collect();
         for group in targets {

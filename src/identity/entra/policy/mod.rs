@@ -131,6 +131,17 @@ pub(super) fn read(graph: &mut Graph) -> Result<Policy, IdentityError> {
     graph.get(&url)
 }
 
+/// The policy, for what is about it alone.
+///
+/// # Errors
+/// [`IdentityError::PolicyHidden`] without the permission to read it.
+pub(super) fn read_whole(graph: &mut Graph) -> Result<Policy, IdentityError> {
+    read(graph).map_err(|error| match error {
+        IdentityError::Forbidden(reply) => IdentityError::PolicyHidden(reply),
+        other => other,
+    })
+}
+
 impl Policy {
     /// The targets that include somebody.
     pub(super) fn include_targets(&self) -> &[Target] {

@@ -106,10 +106,7 @@ pub struct StrengthView {
 
 /// Reads everything and puts it into words. Without the permission for groups or strengths, what needs it is missing.
 pub(in crate::identity::entra) fn overview(graph: &mut Graph) -> Result<PolicyOverview, IdentityError> {
-    let policy = match super::read(graph) {
-        Err(IdentityError::Forbidden(reply)) => return Err(IdentityError::PolicyHidden(reply)),
-        other => other?,
-    };
+    let policy = super::read_whole(graph)?;
     let strengths = match super::read_strengths(graph) {
         Ok(strengths) => Some(strengths.iter().filter_map(strength).collect()),
         Err(IdentityError::Forbidden(_) | IdentityError::NotFound(_) | IdentityError::Refused(_)) => None,
