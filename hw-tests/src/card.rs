@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keywright::clock::{SharedClock, SystemClock};
 use keywright::ctap::{Bus, Transport};
@@ -32,7 +32,17 @@ pub struct Card {
     desk: Desk,
     place: usize,
     trick: Option<(CardTrick, usize)>,
+    traffic: Arc<Mutex<Traffic>>,
     presence: Option<Presence>,
+}
+
+/// What a card heard since it was made, whoever asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Command APDUs, those of the system included.
+    pub apdus: u32,
+    /// How long the card itself took for them.
+    pub own: Duration,
 }
 
 #[derive(Debug)]
@@ -60,12 +70,17 @@ impl Card {
         let key = TrainingKey::new(blueprint).unwrap();
         let desk = Desk::new(clock);
         let place = if answer_to_reset == CONTACTLESS { desk.add_reader("field") } else { desk.add_port("contacts") };
-        Self { reader, answer_to_reset, key, desk, place, trick: None, presence: None }
+        Self { reader, answer_to_reset, key, desk, place, trick: None, traffic: Arc::default(), presence: None }
     }
 
     /// The key in the card: its finger, its secrets.
     pub fn key(&self) -> &TrainingKey {
         &self.key
+    }
+
+    /// What it heard so far.
+    pub fn traffic(&self) -> Traffic {
+        *self.traffic.lock().unwrap()
     }
 
     /// Puts the card on the reader and waits until pcscd has seen it.
@@ -86,9 +101,10 @@ impl Card {
         let applet = Applet::new(self.power_on(), self.trick);
         let leaving = Arc::new(AtomicBool::new(false));
         let (end, wire, answer_to_reset) = (Arc::clone(&leaving), stream.try_clone().unwrap(), self.answer_to_reset);
+        let traffic = Arc::clone(&self.traffic);
         let thread = thread::spawn(move || {
             // The reader hung up, or the card was taken away.
-            let _ = serve(wire, applet, answer_to_reset, &end);
+            let _ = serve(wire, applet, answer_to_reset, &traffic, &end);
         });
         self.presence = Some(Presence { stream, leaving, thread });
     }
@@ -148,7 +164,13 @@ impl Drop for Card {
     }
 }
 
-fn serve(mut wire: TcpStream, mut applet: Applet, answer_to_reset: &[u8], leaving: &AtomicBool) -> io::Result<()> {
+fn serve(
+    mut wire: TcpStream,
+    mut applet: Applet,
+    answer_to_reset: &[u8],
+    traffic: &Mutex<Traffic>,
+    leaving: &AtomicBool,
+) -> io::Result<()> {
     loop {
         let mut length = [0; 2];
         read_all(&mut wire, &mut length, leaving, &applet)?;
@@ -161,11 +183,18 @@ fn serve(mut wire: TcpStream, mut applet: Applet, answer_to_reset: &[u8], leavin
                 continue;
             }
             [4] => answer_to_reset.to_vec(),
-            command => match applet.hear(command) {
-                Said::Answer(reply) => reply,
-                Said::Nothing => continue,
-                Said::Gone => return wire.shutdown(Shutdown::Both),
-            },
+            command => {
+                let begin = Instant::now();
+                let said = applet.hear(command);
+                let mut traffic = traffic.lock().unwrap();
+                traffic.apdus += 1;
+                traffic.own += begin.elapsed();
+                match said {
+                    Said::Answer(reply) => reply,
+                    Said::Nothing => continue,
+                    Said::Gone => return wire.shutdown(Shutdown::Both),
+                }
+            }
         };
         let length = u16::try_from(reply.len()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
         wire.write_all(&[&length.to_be_bytes()[..], &reply].concat())?;

@@ -10,7 +10,7 @@ mod service;
 mod usb;
 
 pub use applet::Applet;
-pub use card::Card;
+pub use card::{Card, Traffic};
 pub use card_trick::{CardTrick, Said};
 pub use client::Client;
 pub use nonsense::{NONSENSE, Nonsense};

@@ -2,7 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test")]
 
 mod batches;
-mod races;
+pub(super) mod races;
 
 use std::collections::BTreeMap;
 

@@ -55,3 +55,29 @@ fn occupancy_of_500_people_on_8_keys() {
     eprintln!("{told}");
     assert!(load.per_mille() >= 950, "{told}");
 }
+
+/// Keys an hour with more and more lanes, as rows of docs/performance.md: at twice real speed, so that the machine has twice the work.
+#[test]
+#[ignore = "minutes of real time: hw-tests/bench/run"]
+#[allow(clippy::print_stdout, reason = "a measurement")]
+fn lanes_beside_each_other() {
+    const ROUNDS: usize = 7;
+    const EACH: usize = 8;
+    let (speed, mut alone) = (2, 0.0);
+    for lanes in [1, 2, 4, 8, 16] {
+        let mut runs: Vec<(Duration, u64)> = (0..ROUNDS)
+            .map(|_| {
+                let (load, wall) = measure(EACH * lanes, lanes, speed);
+                (wall, load.per_mille())
+            })
+            .collect();
+        runs.sort_unstable();
+        let (wall, busy) = runs[ROUNDS / 2];
+        let rate = f64::from(u32::try_from(EACH * lanes).unwrap()) * 3600.0 / wall.as_secs_f64();
+        if lanes == 1 {
+            alone = rate;
+        }
+        let linear = rate / alone / f64::from(u32::try_from(lanes).unwrap()) * 100.0;
+        println!("performance lanes | {lanes} | {rate:.0} | {linear:.1} % | {}.{} % |", busy / 10, busy % 10);
+    }
+}

@@ -80,11 +80,16 @@ impl Tenant {
         self.running.add_fault(fault);
     }
 
+    /// Its profile, as TOML.
+    pub fn profile(&self) -> String {
+        self.running.profile_toml()
+    }
+
     /// The program with a profile for this tenant.
     pub fn program(&self) -> Program {
         let program = Program::new();
         let profile = program.home().join("profile.toml");
-        std::fs::write(&profile, self.running.profile_toml()).unwrap();
+        std::fs::write(&profile, self.profile()).unwrap();
         program.with("KEYWRIGHT_PROFILE", profile.to_str().unwrap())
     }
 

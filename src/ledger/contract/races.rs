@@ -4,6 +4,7 @@ use std::thread;
 
 use super::batches::{failure, job_for, roster, task};
 use super::{Opening, order, sealed};
+use crate::clock::{Clock as _, SystemClock};
 use crate::ledger::{BatchId, Batches, Intent, JobState, LedgerError, NewTask, Outcome, Settled, TaskState, Wanted};
 
 /// Tasks of the race, and how many race for them.
@@ -43,6 +44,36 @@ fn work(mut station: Box<dyn Batches + Send>, batch: BatchId) -> usize {
         done += 1;
     }
     done
+}
+
+/// So many stations lease tasks and say that they are done, which is what lanes do beside each other; told as a row of
+/// docs/performance.md.
+#[expect(clippy::print_stdout, reason = "a measurement")]
+pub(in crate::ledger) fn claims_a_second(store: &str, open: Opening<'_>) {
+    const ROUNDS: usize = 7;
+    const EACH: u32 = 400;
+    for stations in [1, 2, 4, 8] {
+        let mut rates: Vec<u128> = (0..ROUNDS).map(|_| claims(stations, EACH, open)).collect();
+        rates.sort_unstable();
+        println!("performance claims | {store} | {stations} | {} |", rates[ROUNDS / 2]);
+    }
+}
+
+fn claims(stations: usize, tasks: u32, open: Opening<'_>) -> u128 {
+    let tasks: Vec<NewTask> = (1..=tasks).map(task).collect();
+    let batch = open().open_batch(&roster(), &tasks).unwrap();
+    let stations: Vec<_> = (0..stations).map(|_| open()).collect();
+    let clock = SystemClock::new();
+    thread::scope(|scope| {
+        for mut station in stations {
+            scope.spawn(move || {
+                while let Some(task) = station.lease(batch, &Wanted::Next).unwrap() {
+                    station.settle(task.id, &Settled::Done).unwrap();
+                }
+            });
+        }
+    });
+    u128::from(u32::try_from(tasks.len()).unwrap()) * 1_000_000 / clock.monotonic().as_micros()
 }
 
 fn the_chain_holds_and_grows(open: Opening<'_>) {

@@ -45,6 +45,13 @@ fn keeps_the_contract() {
 }
 
 #[test]
+#[ignore = "a measurement: hw-tests/bench/run"]
+fn claims_a_second() {
+    let (_directory, place) = scratch();
+    contract::races::claims_a_second("SQLite", &mut || Box::new(open(&place)));
+}
+
+#[test]
 fn agrees_with_the_model() {
     contract::agrees_with_the_model(24, &|| {
         let (directory, place) = scratch();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::ledger::contract::{order, sealed};
+use crate::ledger::contract::{self, order, sealed};
 use crate::ledger::postgres::tests::{FOREVER, another_station, let_leases_expire, number, outside, place};
 use crate::ledger::postgres::{Address, LeaseTimes, PostgresLedger, PostgresPlace};
 use crate::ledger::{
@@ -81,6 +81,13 @@ fn of_eight_stations_racing_for_a_thousand_tasks_each_is_done_once() {
     println!("eight stations: {TASKS} tasks in {seconds:.1} s, {:.0} a second", f64::from(TASKS) / seconds);
     assert_eq!(done.into_inner(), TASKS);
     each_done_once(&place, batch, TASKS);
+}
+
+#[test]
+#[ignore = "a measurement: hw-tests/bench/run"]
+fn claims_a_second() {
+    let place = place();
+    contract::races::claims_a_second("PostgreSQL", &mut || Box::new(another_station(&place)));
 }
 
 /// Part of a process of its own: what to do there.
