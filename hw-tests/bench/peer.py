@@ -45,7 +45,7 @@ user = call("GET", f"/v1.0/users/{sys.argv[2]}")
 methods = f"/v1.0/users/{user['id']}/authentication/fido2Methods"
 call("GET", "/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/fido2")
 call("GET", methods)
-options = call("GET", f"{methods}/creationOptions(challengeTimeoutInMinutes=5)")["publicKey"]
+options = call("GET", f"{methods}/creationOptions")["publicKey"]
 
 [device] = CtapPcscDevice.list_devices()
 ctap = Ctap2(device)
