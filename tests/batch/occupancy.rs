@@ -56,7 +56,7 @@ fn occupancy_of_500_people_on_8_keys() {
     assert!(load.per_mille() >= 950, "{told}");
 }
 
-/// Keys an hour with more and more lanes, as rows of docs/performance.md: at twice real speed, so that the machine has twice the work.
+/// Keys an hour with more and more lanes, as rows of a table: at twice real speed, so that the machine has twice the work.
 #[test]
 #[ignore = "minutes of real time: hw-tests/bench/run"]
 #[allow(clippy::print_stdout, reason = "a measurement")]

@@ -1,5 +1,5 @@
-//! How long things take, beside other programs that do the same. `hw-tests/bench/run` puts what is printed here into
-//! docs/performance.md: each line names its table.
+//! How long things take, beside other programs that do the same. `hw-tests/bench/run` prints rows of
+//! tables: each line names its table.
 
 mod enrolment;
 #[path = "../../../tests/support/judge.rs"]

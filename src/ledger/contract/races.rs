@@ -47,7 +47,7 @@ fn work(mut station: Box<dyn Batches + Send>, batch: BatchId) -> usize {
 }
 
 /// So many stations lease tasks and say that they are done, which is what lanes do beside each other; told as a row of
-/// docs/performance.md.
+/// a table.
 #[expect(clippy::print_stdout, reason = "a measurement")]
 pub(in crate::ledger) fn claims_a_second(store: &str, open: Opening<'_>) {
     const ROUNDS: usize = 7;
